@@ -1,0 +1,211 @@
+"""The one vocabulary for risk: levels, categories, and whom a message is about.
+
+Code, data, tests, the desk and the statistics use these words and no others. A level is about
+the child, whoever types: a friend, a parent or a neighbour reporting the same harm gets the same
+level. A level never goes down inside a conversation by itself; only a person at the desk lowers it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+
+class Level(str, Enum):
+    """How much danger a message tells of, in order."""
+
+    NONE = "none"
+    CONCERN = "concern"
+    HIGH = "high"
+    IMMEDIATE = "immediate"
+
+    @property
+    def rank(self) -> int:
+        """0 for none up to 3 for immediate."""
+        return _ORDER.index(self)
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether a handover opens at once, without asking: high and immediate."""
+        return self.rank >= Level.HIGH.rank
+
+    # str defines the comparisons alphabetically; levels compare by danger.
+    def __lt__(self, other: object) -> bool:
+        return self.rank < Level(other).rank
+
+    def __le__(self, other: object) -> bool:
+        return self.rank <= Level(other).rank
+
+    def __gt__(self, other: object) -> bool:
+        return self.rank > Level(other).rank
+
+    def __ge__(self, other: object) -> bool:
+        return self.rank >= Level(other).rank
+
+
+_ORDER = [Level.NONE, Level.CONCERN, Level.HIGH, Level.IMMEDIATE]
+
+
+class Category(str, Enum):
+    """What kind of harm or worry a message tells of."""
+
+    SUICIDE = "suicide"
+    SELF_HARM = "self_harm"
+    MEDICAL_EMERGENCY = "medical_emergency"
+    PHYSICAL_ABUSE = "physical_abuse"
+    SEXUAL_ABUSE = "sexual_abuse"
+    SEXUAL_EXPLOITATION = "sexual_exploitation"  # grooming, sextortion, nudes, online adults
+    EMOTIONAL_ABUSE = "emotional_abuse"
+    NEGLECT = "neglect"
+    DOMESTIC_ABUSE = "domestic_abuse"
+    CRIMINAL_EXPLOITATION = "criminal_exploitation"  # gangs, county lines, trafficking, debt, weapons
+    HONOUR_BASED_ABUSE = "honour_based_abuse"  # forced marriage, FGM, so-called honour
+    MISSING = "missing"  # running away, thrown out, locked out, sleeping rough
+    HARM_TO_OTHERS = "harm_to_others"
+    BULLYING = "bullying"
+    MENTAL_HEALTH = "mental_health"
+    EATING = "eating"
+    SUBSTANCE_MISUSE = "substance_misuse"
+    YOUNG_CARER = "young_carer"
+    BEREAVEMENT = "bereavement"
+    FAMILY_CONFLICT = "family_conflict"
+    MONEY_HOUSING = "money_housing"
+    SCHOOL = "school"
+    RELATIONSHIPS = "relationships"
+    IDENTITY = "identity"
+
+
+class About(str, Enum):
+    """Whose safety a message is about."""
+
+    SELF = "self"
+    FRIEND = "friend"
+    OWN_CHILD = "own_child"  # a parent or carer speaks
+    OTHER_CHILD = "other_child"  # a neighbour, relative or member of the public speaks
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Why a level was given, for staff to read.
+
+    ``layer`` is ``phrase`` (a reviewed family in ``data/risk``), ``model`` (the tuned encoder) or
+    ``memory`` (what this conversation has shown so far). ``start`` and ``end`` are character
+    offsets into the message as it was typed.
+    """
+
+    layer: str
+    family: str
+    words: str
+    start: int
+    end: int
+    level: Level
+    categories: tuple[Category, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one message tells about the safety of a child."""
+
+    level: Level = Level.NONE
+    categories: tuple[Category, ...] = ()
+    about: About = About.SELF
+    evidence: tuple[Evidence, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """The finding as plain JSON values; :meth:`from_dict` reads it back."""
+        return {
+            "level": self.level.value,
+            "categories": [category.value for category in self.categories],
+            "about": self.about.value,
+            "evidence": [
+                {
+                    "layer": e.layer,
+                    "family": e.family,
+                    "words": e.words,
+                    "start": e.start,
+                    "end": e.end,
+                    "level": e.level.value,
+                    "categories": [category.value for category in e.categories],
+                }
+                for e in self.evidence
+            ],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Finding:
+        """Read a finding written by :meth:`to_dict`.
+
+        Raises:
+            ValueError: a level, category or speaker that this vocabulary does not have.
+        """
+        return cls(
+            level=Level(data["level"]),
+            categories=tuple(Category(c) for c in data.get("categories", ())),
+            about=About(data.get("about", About.SELF.value)),
+            evidence=tuple(
+                Evidence(
+                    layer=e["layer"],
+                    family=e["family"],
+                    words=e["words"],
+                    start=e["start"],
+                    end=e["end"],
+                    level=Level(e["level"]),
+                    categories=tuple(Category(c) for c in e.get("categories", ())),
+                )
+                for e in data.get("evidence", ())
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a conversation has shown so far, as far as the next assessment needs it.
+
+    ``level`` only rises. ``about`` is the last speaker's relation that was told outright (or chosen
+    at the door). ``asked`` names the question the bot asked last (for instance ``danger_now``), so
+    that "yes" can be read in its place.
+    """
+
+    level: Level = Level.NONE
+    categories: tuple[Category, ...] = ()
+    about: About | None = None
+    asked: str | None = None
+    neglect_signs: frozenset[str] = field(default_factory=frozenset)
+
+    def after(self, finding: Finding) -> Memory:
+        """This memory with one more finding in it; the level never goes down."""
+        return Memory(
+            level=max(self.level, finding.level, key=lambda level: level.rank),
+            categories=tuple(dict.fromkeys((*self.categories, *finding.categories))),
+            about=self.about,
+            asked=None,
+            neglect_signs=self.neglect_signs
+            | {e.family for e in finding.evidence if Category.NEGLECT in e.categories},
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The memory as plain JSON values; :meth:`from_dict` reads it back."""
+        return {
+            "level": self.level.value,
+            "categories": [category.value for category in self.categories],
+            "about": self.about.value if self.about else None,
+            "asked": self.asked,
+            "neglect_signs": sorted(self.neglect_signs),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Memory:
+        """Read a memory written by :meth:`to_dict`.
+
+        Raises:
+            ValueError: a level, category or speaker that this vocabulary does not have.
+        """
+        return cls(
+            level=Level(data.get("level", "none")),
+            categories=tuple(Category(c) for c in data.get("categories", ())),
+            about=About(data["about"]) if data.get("about") else None,
+            asked=data.get("asked"),
+            neglect_signs=frozenset(data.get("neglect_signs", ())),
+        )
