@@ -1,0 +1,32 @@
+"""The code a person comes back with: five plain English words, easy to say and to write down.
+
+Words come from the EFF's short list (1,296 words, picked to be short and familiar), so five of them are
+51.7 bits. Guessing is slowed by argon2id (see :meth:`bot.store.encryption.Cipher.slow_hash`).
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from functools import lru_cache
+
+from xkcdpass import xkcd_password
+
+#: 1,296 ** 5 is more than 2 ** 51.
+WORDS_IN_A_CODE = 5
+
+
+@lru_cache(maxsize=1)
+def _word_list() -> tuple[str, ...]:
+    path = xkcd_password.locate_wordfile("eff-short")
+    return tuple(sorted(set(xkcd_password.generate_wordlist(path, min_length=3, max_length=9))))
+
+
+def new_code() -> str:
+    """A new code, words separated by hyphens."""
+    return "-".join(secrets.choice(_word_list()) for _ in range(WORDS_IN_A_CODE))
+
+
+def normal_code(typed: str) -> str:
+    """A code as it was typed by hand: capitals, spaces, commas and hyphens make no difference."""
+    return "-".join(re.findall(r"[a-z]+", typed.casefold()))

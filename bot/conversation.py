@@ -1,0 +1,591 @@
+"""The one path of a message: store it, assess it, route it, keep the floor, put replies in the outbox.
+
+Rasa up or down, a message that was taken is stored first and answered once, and risk that needs a
+person always ends in an open handover and in words from ``data/responses/safety.yml``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+import weakref
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import structlog
+from anyio import to_thread
+
+from bot import handover, transcript
+from bot.bootstrap import Core
+from bot.codes import new_code, normal_code
+from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
+from bot.risk.taxonomy import About, Evidence, Finding, Level, Memory
+from bot.store.models import Conversation, Message
+from bot.store.uow import UnitOfWork
+
+log = structlog.get_logger(__name__)
+
+#: What each door sends to Rasa, and the names under which outside programs may ask for it.
+DOORS = {
+    About.SELF: ("/door_me", ("me", "self", "young_person", "child")),
+    About.FRIEND: ("/door_friend", ("friend",)),
+    About.OWN_CHILD: ("/door_parent", ("parent", "carer", "parent_or_carer", "own_child")),
+    About.OTHER_CHILD: ("/door_concern", ("concern", "worried", "public", "other_child")),
+}
+
+
+class ConversationError(Exception):
+    """What was asked of a conversation cannot be done."""
+
+
+class NoSuchConversation(ConversationError):
+    """Unknown, erased, or not this person's."""
+
+
+class EmptyMessage(ConversationError):
+    """Nothing in it but space."""
+
+
+class MessageTooLong(ConversationError):
+    """More than :data:`bot.messages.MAX_TEXT` characters."""
+
+
+class UnknownChoice(ConversationError):
+    """A choice that this conversation was never offered."""
+
+
+class UnknownSpeaker(ConversationError):
+    """No door has this name."""
+
+
+class DialogueDown(Exception):
+    """Rasa did not answer in time, or answered nonsense."""
+
+
+class Dialogue(Protocol):
+    """Whoever leads the conversation while no person does: Rasa."""
+
+    async def ask(
+        self, conversation_id: str, text: str, metadata: Mapping[str, Any], timeout: float
+    ) -> list[dict[str, Any]]:
+        """The replies to one message.
+
+        Raises:
+            DialogueDown: it is down, slow, or answers something that is not a list of replies.
+        """
+
+
+class Assess(Protocol):
+    """``bot.risk.detector.assess``."""
+
+    def __call__(self, text: str, memory: Memory) -> Finding: ...
+
+
+class Notify(Protocol):
+    """Tells whoever watches a conversation that something changed, or that the bot is typing."""
+
+    def changed(self, conversation_id: str) -> None: ...
+
+    def typing(self, conversation_id: str, sender: Sender, on: bool) -> None: ...
+
+
+@dataclass(frozen=True)
+class Started:
+    """A new web conversation: its id, the cookie's token, and the code to come back with."""
+
+    conversation_id: str
+    token: str
+    return_code: str
+
+
+@dataclass
+class Reply:
+    """One thing the bot says, before it is stored."""
+
+    text: str = ""
+    choices: list[dict[str, str]] = field(default_factory=list)
+    cards: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Answer:
+    """What Rasa said, with the directives of its actions taken out of it."""
+
+    replies: list[Reply] = field(default_factory=list)
+    safety: Level = Level.NONE  # the highest level whose safety words were said
+    asked: str | None = None
+    do: str | None = None
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """What the second half of a turn needs to know of the first."""
+
+    seq: int
+    text: str
+    kind: Kind
+    finding: Finding
+    memory: Memory
+    ask_rasa: bool
+
+
+class Conversations:
+    """The conversations of one gateway. Channels hand messages in and know nothing else."""
+
+    def __init__(self, core: Core, dialogue: Dialogue, assess: Assess, notify: Notify) -> None:
+        self._core = core
+        self._dialogue = dialogue
+        self._assess = assess
+        self._notify = notify
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    # Opening --------------------------------------------------------------------------------------
+
+    async def start_web(self, speaker: str | None = None) -> Started:
+        """A new web conversation; the opening words are in its outbox.
+
+        Raises:
+            UnknownSpeaker: no door has this name.
+        """
+        door = door_of(speaker) if speaker else None
+        started = await to_thread.run_sync(self._create_web, door)
+        if door:
+            await self._go_through(started.conversation_id, Channel.WEB, door)
+        return started
+
+    async def open(self, channel: Channel, *, speaker: str | None = None, address: str | None = None) -> str:
+        """The conversation of an address (a Telegram chat), a new one if there is none.
+
+        ``speaker`` goes through that door, also in a conversation that is already under way.
+
+        Raises:
+            UnknownSpeaker: no door has this name.
+        """
+        door = door_of(speaker) if speaker else None
+        conversation_id = await to_thread.run_sync(self._find_or_create, channel, address)
+        self._notify.changed(conversation_id)
+        if door:
+            await self._go_through(conversation_id, channel, door)
+        return conversation_id
+
+    async def resume(self, code: str) -> Started:
+        """Bring a conversation back with its code, on this device and no longer on the last.
+
+        Raises:
+            NoSuchConversation: no conversation has this code.
+        """
+        return await to_thread.run_sync(self._resume, code)
+
+    # Messages -------------------------------------------------------------------------------------
+
+    async def take_turn(self, message: InboundMessage) -> int:
+        """Store a message and answer it. Returns its number in the transcript."""
+        seq = await self.receive(message)
+        await self.answer(message.conversation_id)
+        return seq
+
+    async def receive(self, message: InboundMessage) -> int:
+        """Store a message, encrypted, before anything can fail; the same client id twice is one message.
+
+        Raises:
+            NoSuchConversation, EmptyMessage, MessageTooLong, UnknownChoice: nothing was stored.
+        """
+        seq = await to_thread.run_sync(self._store, message)
+        self._notify.changed(message.conversation_id)
+        return seq
+
+    async def answer(self, conversation_id: str) -> None:
+        """Answer what was not answered yet, in order. Safe to call at any time, by anyone."""
+        lock = self._locks.setdefault(conversation_id, asyncio.Lock())
+        async with lock:
+            self._notify.typing(conversation_id, Sender.BOT, True)
+            try:
+                while turn := await to_thread.run_sync(self._begin_turn, conversation_id):
+                    answer = await self._ask(conversation_id, turn) if turn.ask_rasa else Answer()
+                    await to_thread.run_sync(self._end_turn, conversation_id, turn, answer)
+                    self._notify.changed(conversation_id)
+            finally:
+                self._notify.typing(conversation_id, Sender.BOT, False)
+
+    async def answer_leftovers(self, older_than: datetime) -> int:
+        """Answer messages that a crash left unanswered. Returns how many conversations had some."""
+
+        def find() -> list[str]:
+            with self._core.store.read() as uow:
+                return list(dict.fromkeys(m.conversation_id for m in uow.unanswered(older_than)))
+
+        waiting = await to_thread.run_sync(find)
+        for conversation_id in waiting:
+            await self.answer(conversation_id)
+        return len(waiting)
+
+    async def say(self, conversation_id: str, response: str, **values: str) -> None:
+        """Put a reviewed response into the outbox."""
+
+        def run() -> None:
+            with self._core.uow() as uow:
+                transcript.say(uow, self._live(uow, conversation_id), response, self._core.now(), **values)
+                uow.commit()
+
+        await to_thread.run_sync(run)
+        self._notify.changed(conversation_id)
+
+    # Leaving --------------------------------------------------------------------------------------
+
+    async def erase(self, conversation_id: str) -> bool:
+        """Delete a person's words and every way back to them.
+
+        Returns False, and deletes nothing, while a handover is open: staff are working from it.
+        """
+        done = await to_thread.run_sync(self._erase, conversation_id)
+        self._notify.changed(conversation_id)
+        return done
+
+    async def unreachable(self, conversation_id: str, reachable: bool = False) -> None:
+        """The person blocked the bot in their channel (or ``reachable`` again): noted for staff."""
+
+        def run() -> None:
+            now = self._core.now()
+            with self._core.uow() as uow:
+                conversation = self._live(uow, conversation_id)
+                conversation.unreachable_at = None if reachable else now
+                uow.audit(
+                    now,
+                    "person",
+                    "reachable" if reachable else "unreachable",
+                    handover=uow.open_handover_of(conversation_id),
+                    conversation_id=conversation_id,
+                )
+                uow.commit()
+
+        await to_thread.run_sync(run)
+
+    # Inside: opening ------------------------------------------------------------------------------
+
+    async def _go_through(self, conversation_id: str, channel: Channel, door: About) -> None:
+        payload = DOORS[door][0]
+        title = next(
+            choice["title"]
+            for choice in self._core.content.choices("utter_opening_doors")
+            if choice["payload"] == payload
+        )
+
+        def store() -> None:
+            now = self._core.now()
+            with self._core.uow() as uow:
+                conversation = self._live(uow, conversation_id)
+                transcript.append(
+                    uow, conversation, Sender.YOU, title, now, kind=Kind.CHOICE.value, payload=payload
+                )
+                uow.commit()
+
+        await to_thread.run_sync(store)
+        await self.answer(conversation_id)
+
+    def _create_web(self, door: About | None) -> Started:
+        token, code = secrets.token_urlsafe(32), new_code()
+        with self._core.uow() as uow:
+            conversation = self._new(uow, Channel.WEB)
+            conversation.session_hash = uow.cipher.find_hash("session", token)
+            conversation.code_hash = uow.cipher.slow_hash("return-code", normal_code(code))
+            self._greet(uow, conversation, with_doors=door is None)
+            uow.commit()
+            return Started(conversation.id, token, code)
+
+    def _find_or_create(self, channel: Channel, address: str | None) -> str:
+        with self._core.uow() as uow:
+            found = uow.cipher.find_hash(f"address-{channel.value}", address) if address else None
+            conversation = uow.conversation_by("address_hash", found) if found else None
+            if conversation is None:
+                conversation = self._new(uow, channel)
+                conversation.address, conversation.address_hash = address, found
+                self._greet(uow, conversation, with_doors=True)
+                uow.commit()
+            return conversation.id
+
+    def _new(self, uow: UnitOfWork, channel: Channel) -> Conversation:
+        now = self._core.now()
+        conversation = Conversation(
+            id=secrets.token_hex(16),
+            channel=channel.value,
+            owner="bot",
+            next_seq=1,
+            memory=Memory().to_dict(),
+            created_at=now,
+            last_at=now,
+        )
+        uow.add(conversation)
+        return conversation
+
+    def _greet(self, uow: UnitOfWork, conversation: Conversation, *, with_doors: bool) -> None:
+        now = self._core.now()
+        for name in ("utter_opening_hello", "utter_opening_private"):
+            transcript.say(uow, conversation, name, now)
+        if with_doors:
+            transcript.say(uow, conversation, "utter_opening_doors", now)
+
+    def _resume(self, code: str) -> Started:
+        code = normal_code(code)
+        found = self._core.store.cipher.slow_hash("return-code", code)
+        token = secrets.token_urlsafe(32)
+        with self._core.uow() as uow:
+            conversation = uow.conversation_by("code_hash", found)
+            if conversation is None or conversation.erased_at:
+                raise NoSuchConversation("no conversation has this code")
+            conversation.session_hash = uow.cipher.find_hash("session", token)
+            uow.commit()
+            return Started(conversation.id, token, code)
+
+    # Inside: a turn -------------------------------------------------------------------------------
+
+    def _live(self, uow: UnitOfWork, conversation_id: str) -> Conversation:
+        conversation = uow.conversation(conversation_id, lock=True)
+        if conversation is None or conversation.erased_at:
+            raise NoSuchConversation(conversation_id)
+        return conversation
+
+    def _store(self, message: InboundMessage) -> int:
+        text = message.text
+        if len(text) > MAX_TEXT:
+            raise MessageTooLong(str(len(text)))
+        with self._core.uow() as uow:
+            conversation = self._live(uow, message.conversation_id)
+            if before := uow.message_by_client_id(conversation.id, message.client_id):
+                return before.seq
+            payload = None
+            if message.kind is Kind.CHOICE:
+                offered = transcript.payload_of(uow, conversation.id, message.choice or "")
+                if offered is None:
+                    raise UnknownChoice(message.choice)
+                text, payload = offered
+            elif message.kind is not Kind.UNREADABLE and not text.strip():
+                raise EmptyMessage
+            stored = transcript.append(
+                uow,
+                conversation,
+                Sender.YOU,
+                text,
+                self._core.now(),
+                kind=message.kind.value,
+                client_id=message.client_id,
+                payload=payload,
+            )
+            uow.commit()
+            return stored.seq
+
+    def _begin_turn(self, conversation_id: str) -> _Turn | None:
+        """Assess the oldest unanswered message and decide who answers it; None when none is left."""
+        now = self._core.now()
+        with self._core.uow() as uow:
+            conversation = uow.conversation(conversation_id, lock=True)
+            if conversation is None or conversation.erased_at:
+                return None
+            message = uow.next_unanswered(conversation_id)
+            if message is None:
+                return None
+            memory = Memory.from_dict(conversation.memory or {})
+            finding = self._assessed(message, memory)
+            message.finding, message.level = finding.to_dict(), finding.level.value
+            conversation.memory = memory.after(finding).to_dict()
+            kind = Kind(message.kind)
+            if conversation.owner == "worker":
+                if case := uow.open_handover_of(conversation_id):
+                    handover.person_wrote(uow, case, finding, now)
+                message.answered_at = now
+                uow.commit()
+                self._notify.changed(conversation_id)
+                return self._begin_turn(conversation_id)
+            uow.commit()
+            ask = bool(message.payload or message.text.strip())
+            if kind is Kind.EDIT and not finding.level.needs_person:
+                ask = False  # they only mended a word; answering it again would be odd
+            return _Turn(message.seq, message.payload or _as_text(message.text), kind, finding, memory, ask)
+
+    def _assessed(self, message: Message, memory: Memory) -> Finding:
+        try:
+            return self._assess(message.text or "", memory)
+        except Exception as error:  # noqa: BLE001 - whatever broke, the child must not be missed
+            log.error("assessment_failed", error=type(error).__name__, message_id=message.id)
+            unassessed = Evidence("memory", "could not be assessed", "", 0, 0, Level.HIGH)
+            return Finding(Level.HIGH, (), memory.about or About.SELF, (unassessed,))
+
+    async def _ask(self, conversation_id: str, turn: _Turn) -> Answer | None:
+        settings = self._core.settings
+        at_risk = turn.finding.level.needs_person
+        metadata = {"earshot": {"finding": turn.finding.to_dict(), "memory": turn.memory.to_dict()}}
+        try:
+            items = await self._dialogue.ask(
+                conversation_id,
+                turn.text,
+                metadata,
+                settings.rasa_timeout_at_risk if at_risk else settings.rasa_timeout,
+            )
+            return read_answer(items)
+        except DialogueDown as error:
+            log.warning("dialogue_down", conversation=conversation_id, reason=str(error))
+            return None
+
+    def _end_turn(self, conversation_id: str, turn: _Turn, answer: Answer | None) -> None:
+        """Keep the floor, then store the replies and mark the message answered, all at once."""
+        now = self._core.now()
+        with self._core.uow() as uow:
+            conversation = uow.conversation(conversation_id, lock=True)
+            message = uow.message(conversation_id, turn.seq)
+            if conversation is None or conversation.erased_at or message is None or message.answered_at:
+                return
+            message.answered_at = now
+            if conversation.owner == "worker":
+                # A person accepted while Rasa was thinking: the bot stays silent.
+                if case := uow.open_handover_of(conversation_id):
+                    handover.person_wrote(uow, case, turn.finding, now)
+                uow.commit()
+                return
+            if turn.kind is Kind.UNREADABLE:
+                transcript.say(uow, conversation, "utter_unreadable_media", now)
+            for reply in self._floor(uow, conversation, turn, answer, now):
+                transcript.append(
+                    uow, conversation, Sender.BOT, reply.text, now, choices=reply.choices, cards=reply.cards
+                )
+            if answer and answer.asked:
+                memory = {**(conversation.memory or {}), "asked": answer.asked}
+                conversation.memory = memory
+            uow.commit()
+        if answer and answer.do == "delete":
+            self._erase_as_asked(conversation_id)
+
+    def _floor(
+        self, uow: UnitOfWork, conversation: Conversation, turn: _Turn, answer: Answer | None, now: datetime
+    ) -> Sequence[Reply]:
+        """What the person is told, whatever Rasa said: never silence, never nonsense at a disclosure."""
+        level = turn.finding.level
+        if level.needs_person:
+            opened = handover.open_handover(
+                uow, conversation.id, now=now, finding=turn.finding, actor="floor"
+            )
+            if answer is None or not answer.replies or answer.safety < level:
+                return [self._fixed_words(uow, opened, level)]
+        if not turn.ask_rasa:
+            return []
+        if answer is None or not answer.replies:
+            content = uow.content
+            return [
+                Reply(
+                    content.say("utter_machine_down"),
+                    [dict(c) for c in content.choices("utter_machine_down")],
+                )
+            ]
+        return answer.replies
+
+    def _fixed_words(self, uow: UnitOfWork, opened: handover.Opened, level: Level) -> Reply:
+        if level is Level.IMMEDIATE:
+            name = "utter_safety_fallback_immediate"
+        elif opened.on_duty:
+            name = "utter_safety_fallback_high"
+        else:
+            name = "utter_safety_high_nobody_on_duty"
+        return Reply(uow.content.say(name, who=opened.who, by_when=opened.by_when))
+
+    # Inside: leaving ------------------------------------------------------------------------------
+
+    def _erase_as_asked(self, conversation_id: str) -> None:
+        if not self._erase(conversation_id):
+            now = self._core.now()
+            with self._core.uow() as uow:
+                transcript.say(uow, self._live(uow, conversation_id), "utter_delete_not_open_case", now)
+                uow.commit()
+
+    def _erase(self, conversation_id: str) -> bool:
+        now = self._core.now()
+        with self._core.uow() as uow:
+            conversation = self._live(uow, conversation_id)
+            if uow.open_handover_of(conversation_id):
+                return False
+            for message in uow.messages(conversation_id):
+                message.text = message.choices = message.cards = message.finding = None
+                message.name = message.payload = None
+                message.answered_at = message.answered_at or now
+                message.delivered_at = message.delivered_at or now
+            conversation.session_hash = conversation.code_hash = None
+            conversation.address_hash = conversation.address = conversation.memory = None
+            conversation.erased_at = now
+            uow.forget_dialogue(conversation_id)
+            uow.audit(now, "person", "erased", conversation_id=conversation_id)
+            uow.commit()
+        return True
+
+
+def door_of(speaker: str) -> About:
+    """The door that a speaker's name means.
+
+    Raises:
+        UnknownSpeaker: no door has this name.
+    """
+    wanted = speaker.strip().casefold()
+    for about, (_, names) in DOORS.items():
+        if wanted in names:
+            return about
+    raise UnknownSpeaker(", ".join(names[0] for _, names in DOORS.values()))
+
+
+def own_words(uow: UnitOfWork, conversation_id: str) -> list[str]:
+    """What the person typed so far, oldest first; answers given by button are left out."""
+    return [
+        message.text
+        for message in uow.messages(conversation_id)
+        if message.sender == Sender.YOU.value and message.kind != Kind.CHOICE.value and message.text
+    ]
+
+
+def note_choice(
+    uow: UnitOfWork,
+    conversation_id: str,
+    *,
+    safe_adult_id: str | None = None,
+    place_id: str | None = None,
+    about: str | None = None,
+) -> None:
+    """Keep what the person chose: a safe adult, their place, or whom they talk about.
+
+    Raises:
+        NoSuchConversation: unknown or erased.
+        ValueError: an unknown ``about``.
+    """
+    conversation = uow.conversation(conversation_id, lock=True)
+    if conversation is None or conversation.erased_at:
+        raise NoSuchConversation(conversation_id)
+    if safe_adult_id:
+        conversation.safe_adult_id = safe_adult_id
+    if place_id:
+        conversation.place_id = place_id
+    if about:
+        conversation.about = About(about).value
+        conversation.memory = {**(conversation.memory or {}), "about": conversation.about}
+
+
+def read_answer(items: Sequence[Mapping[str, Any]]) -> Answer:
+    """Rasa's replies, with the directives of our actions (``custom.earshot``) taken out."""
+    answer = Answer()
+    cards: list[dict[str, Any]] = []
+    for item in items:
+        directive = (item.get("custom") or {}).get("earshot") or {}
+        if "safety" in directive:
+            answer.safety = max(answer.safety, Level(directive["safety"]), key=lambda level: level.rank)
+        answer.asked = directive.get("asked", answer.asked)
+        answer.do = directive.get("do", answer.do)
+        cards.extend(directive.get("cards", ()))
+        if item.get("text"):
+            buttons = [{"title": b["title"], "payload": b["payload"]} for b in item.get("buttons") or ()]
+            answer.replies.append(Reply(item["text"], buttons))
+    if cards:
+        if not answer.replies:
+            answer.replies.append(Reply())
+        answer.replies[-1].cards.extend(cards)
+    return answer
+
+
+def _as_text(text: str) -> str:
+    """Typed text as Rasa may see it: a leading slash would be read as a command to the dialogue."""
+    return re.sub(r"^[\s/]+", "", text) or "?"
