@@ -171,6 +171,16 @@ class Conversations:
             await self._go_through(conversation_id, channel, door)
         return conversation_id
 
+    async def find(self, channel: Channel, address: str) -> str | None:
+        """The conversation of an address, if there is one."""
+
+        def look() -> str | None:
+            with self._core.store.read() as uow:
+                found = uow.conversation_by("address_hash", _address_hash(uow, channel, address))
+                return found.id if found else None
+
+        return await to_thread.run_sync(look)
+
     async def resume(self, code: str) -> Started:
         """Bring a conversation back with its code, on this device and no longer on the last.
 
@@ -297,7 +307,7 @@ class Conversations:
 
     def _find_or_create(self, channel: Channel, address: str | None) -> str:
         with self._core.uow() as uow:
-            found = uow.cipher.find_hash(f"address-{channel.value}", address) if address else None
+            found = _address_hash(uow, channel, address) if address else None
             conversation = uow.conversation_by("address_hash", found) if found else None
             if conversation is None:
                 conversation = self._new(uow, channel)
@@ -584,6 +594,10 @@ def read_answer(items: Sequence[Mapping[str, Any]]) -> Answer:
             answer.replies.append(Reply())
         answer.replies[-1].cards.extend(cards)
     return answer
+
+
+def _address_hash(uow: UnitOfWork, channel: Channel, address: str) -> str:
+    return uow.cipher.find_hash(f"address-{channel.value}", address)
 
 
 def _as_text(text: str) -> str:

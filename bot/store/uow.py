@@ -189,7 +189,7 @@ class UnitOfWork:
         """Drop what Rasa remembers of a conversation."""
         self.session.execute(delete(DialogueState).where(DialogueState.sender_id == conversation_id))
 
-    def undelivered(self, channel: str, now: datetime) -> Sequence[tuple[Message, Conversation]]:
+    def undelivered(self, channel: str) -> Sequence[tuple[Message, Conversation]]:
         """Outgoing messages that a channel has not taken yet, in order, with their conversations."""
         return self.session.execute(
             select(Message, Conversation)
@@ -197,12 +197,16 @@ class UnitOfWork:
             .where(
                 Conversation.channel == channel,
                 Conversation.unreachable_at.is_(None),
+                Conversation.address.is_not(None),
                 Message.sender != "you",
                 Message.delivered_at.is_(None),
-                or_(Message.next_try_at.is_(None), Message.next_try_at <= now),
             )
             .order_by(Message.conversation_id, Message.seq)
         ).all()
+
+    def messages_by_id(self, message_ids: Sequence[int]) -> Sequence[Message]:
+        """Messages by their ids in the database."""
+        return self.session.scalars(select(Message).where(Message.id.in_(message_ids))).all()
 
     # Handovers ----------------------------------------------------------------------------------
 

@@ -1,0 +1,93 @@
+/** The menu and the dialogs: a code to come back, what happens to what I say, delete this chat. */
+
+import { call } from "./api.js";
+import { word } from "./words.js";
+
+const $ = (id) => document.getElementById(id);
+
+/** Opens and closes the menu and every dialog; `say(text)` sends a ready sentence from the menu. */
+export function setUpDialogs(say) {
+  const menu = $("menu");
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-dialog]");
+    const closer = event.target.closest("[data-close]");
+    const ready = event.target.closest("[data-say]");
+    if (menu.open && (opener || ready || !menu.contains(event.target))) menu.open = false;
+    if (opener) {
+      // The opener hides with the menu, so focus would have nowhere to return to.
+      menu.querySelector("summary").focus();
+      $(opener.dataset.dialog).showModal();
+    }
+    if (closer) closer.closest("dialog").close();
+    if (ready) {
+      menu.querySelector("summary").focus();
+      say(ready.dataset.say);
+    }
+  });
+  $("what-place").append($("what").querySelector(".what").cloneNode(true));
+  $("copy").addEventListener("click", copyCode);
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.addEventListener("close", () => {
+      $("copied").textContent = "";
+      $("delete-answer").textContent = "";
+    });
+  }
+}
+
+/** Makes `code` known to the dialog, or, with `null`, says that it cannot be shown again. */
+export function setCode(code) {
+  $("code-known").hidden = !code;
+  $("code-unknown").hidden = Boolean(code);
+  $("code-words").textContent = code ?? "";
+}
+
+async function copyCode() {
+  try {
+    await navigator.clipboard.writeText($("code-words").textContent);
+    $("copied").textContent = word("copied");
+  } catch {
+    getSelection().selectAllChildren($("code-words"));
+    $("copied").textContent = word("copy_failed");
+  }
+}
+
+/** `onDeleted(detail)`: the gateway deleted; `detail` says what had to be kept, or is empty. */
+export function setUpDelete(onDeleted) {
+  const dialog = $("delete-dialog");
+  $("delete-go").addEventListener("click", async (event) => {
+    event.target.disabled = true;
+    try {
+      const { data } = await call("DELETE", "/api/conversation");
+      dialog.close();
+      onDeleted(data?.detail ?? "");
+    } catch (problem) {
+      $("delete-answer").textContent = problem.detail || word("failed");
+    } finally {
+      event.target.disabled = false;
+    }
+  });
+}
+
+/** `onResumed()`: the code was right and the session cookie is set. */
+export function setUpResume(onResumed) {
+  const form = $("resume");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    const field = $("code");
+    button.disabled = true;
+    $("code-error").textContent = "";
+    field.removeAttribute("aria-invalid");
+    try {
+      await call("POST", "/api/resume", { code: field.value });
+      field.value = "";
+      onResumed();
+    } catch (problem) {
+      field.setAttribute("aria-invalid", "true");
+      $("code-error").textContent = problem.detail || word("failed");
+      field.focus();
+    } finally {
+      button.disabled = false;
+    }
+  });
+}

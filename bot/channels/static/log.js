@@ -1,0 +1,192 @@
+/**
+ * The messages on the screen. The log is a live region: a message is put in once, whole, with who
+ * said it, so that it is read out once. Everything a person or the gateway wrote goes in as text.
+ */
+
+import { moment, word, writeWithNumbers } from "./words.js";
+
+const NEAR = 140; // pixels from the end that still count as "reading the newest"
+
+export class Log {
+  #root = document.getElementById("log");
+  #scroll = document.getElementById("scroll");
+  #newer = document.getElementById("newer-row");
+  #template = document.getElementById("message-template").content.firstElementChild;
+  #card = document.getElementById("card-template").content.firstElementChild;
+  #mine = new Map();
+  #seen = new Set();
+  #atEnd = false; // the opening is read from its top
+  #choose;
+
+  /** @param {function({id, title})} choose called when a button is pressed. */
+  constructor(choose) {
+    this.#choose = choose;
+    addEventListener("scroll", () => {
+      const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
+      this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+      if (this.#atEnd) this.#newer.hidden = true;
+    }, { capture: true, passive: true });
+    // The keyboard of a phone makes the room smaller: the newest message must stay above it.
+    new ResizeObserver(() => this.toEndIfThere()).observe(this.#scroll);
+  }
+
+  /** Shows messages that were said before, without reading them out. */
+  fill(messages) {
+    this.#root.setAttribute("aria-live", "off");
+    for (const message of messages) this.#put(message);
+    this.toEnd();
+    setTimeout(() => this.#root.removeAttribute("aria-live"), 500);
+  }
+
+  /** Shows a message from the gateway. Returns false when it was shown before. */
+  add(message) {
+    const wasAtEnd = this.#atEnd;
+    const element = this.#put(message);
+    if (!element) return false;
+    if (wasAtEnd || message.from === "you") this.#follow(element);
+    else this.#newer.hidden = false;
+    return true;
+  }
+
+  /** Shows what the person has just written or chosen, before the gateway has it. */
+  addMine(clientId, text) {
+    this.#retire();
+    const element = this.#build({ from: "you", text, at: new Date().toISOString() });
+    this.#mine.set(clientId, element);
+    this.#root.append(element);
+    this.#join(element);
+    this.mark(clientId, "sending");
+    this.toEnd();
+  }
+
+  /** Says how an own message stands: sending, late, stopped, refused, or sent (nothing said). */
+  mark(clientId, state, detail = "") {
+    const element = this.#mine.get(clientId);
+    if (!element) return;
+    element.dataset.state = state;
+    element.querySelector(".mark").textContent = state === "sent" ? "" : word(state, { detail });
+  }
+
+  clear() {
+    this.#root.replaceChildren();
+    this.#mine.clear();
+    this.#seen.clear();
+    this.#atEnd = false;
+    this.#newer.hidden = true;
+  }
+
+  toEnd() {
+    this.#scroller.scrollTop = this.#scroller.scrollHeight;
+    this.#atEnd = true;
+    this.#newer.hidden = true;
+  }
+
+  /** Keeps the end in sight for a reader who is there; leaves one who reads further up alone. */
+  toEndIfThere() {
+    if (this.#atEnd) this.toEnd();
+  }
+
+  // Where there is little height the style sheet lets the whole page scroll instead.
+  get #scroller() {
+    return getComputedStyle(this.#scroll).overflowY === "visible" ? document.scrollingElement : this.#scroll;
+  }
+
+  #put(message) {
+    if (this.#seen.has(message.id)) return null;
+    this.#seen.add(message.id);
+    const own = this.#mine.get(message.client_id);
+    if (own) {
+      own.dataset.id = message.id;
+      this.mark(message.client_id, "sent");
+      return null;
+    }
+    if (message.from === "you") this.#retire();
+    const element = this.#build(message);
+    element.dataset.id = message.id;
+    const before = this.#before(Number(message.id));
+    if (before) before.after(element);
+    else this.#root.prepend(element);
+    this.#join(element);
+    if (element.nextElementSibling) this.#join(element.nextElementSibling);
+    return element;
+  }
+
+  // The message to stand behind: ids count up, and what is not sent yet stays last.
+  #before(id) {
+    let element = this.#root.lastElementChild;
+    while (element && (["late", "stopped"].includes(element.dataset.state) || Number(element.dataset.id ?? 0) > id)) {
+      element = element.previousElementSibling;
+    }
+    return element;
+  }
+
+  #build({ from, name, text, at, choices = [], cards = [] }) {
+    const element = this.#template.cloneNode(true);
+    element.dataset.from = from;
+    element.querySelector(".name").textContent = name || word(from);
+    const time = element.querySelector("time");
+    time.dateTime = at;
+    time.textContent = moment(at);
+    const words = element.querySelector(".text");
+    if (from === "bot") writeWithNumbers(words, text);
+    else words.textContent = text;
+    const list = element.querySelector(".cards");
+    list.append(...cards.map((card) => this.#buildCard(card)));
+    if (!cards.length) list.remove();
+    const group = element.querySelector(".choices");
+    group.setAttribute("aria-label", word("choices"));
+    group.append(...choices.map((choice) => this.#button(choice)));
+    if (!choices.length) group.remove();
+    return element;
+  }
+
+  #buildCard({ title, lines = [], choice }) {
+    const element = this.#card.cloneNode(true);
+    element.querySelector(".card-title").textContent = title;
+    for (const line of lines) {
+      const paragraph = document.createElement("p");
+      paragraph.dir = "auto";
+      writeWithNumbers(paragraph, line);
+      element.append(paragraph);
+    }
+    if (choice) element.append(this.#button(choice));
+    return element;
+  }
+
+  #button(choice) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "choice";
+    button.textContent = choice.title;
+    button.addEventListener("click", () => {
+      if (button.getAttribute("aria-disabled") === "true") return;
+      button.classList.add("chosen");
+      this.#choose(choice);
+    });
+    return button;
+  }
+
+  // An answered question's buttons go, except the one that holds the focus: focus must not be lost.
+  #retire() {
+    for (const button of this.#root.querySelectorAll(".choice:not([aria-disabled])")) {
+      if (button.classList.contains("chosen") || button === document.activeElement) {
+        button.setAttribute("aria-disabled", "true");
+      } else {
+        button.remove();
+      }
+    }
+    for (const group of this.#root.querySelectorAll(".choices:empty")) group.remove();
+  }
+
+  // Several messages from one person in a row show the name once; it is read out with each.
+  #join(element) {
+    const before = element.previousElementSibling;
+    const name = (each) => each?.dataset.from + each?.querySelector(".name").textContent;
+    element.classList.toggle("again", name(before) === name(element));
+  }
+
+  #follow(element) {
+    if (element.offsetHeight > this.#scroller.clientHeight * 0.8) element.scrollIntoView({ block: "start" });
+    else this.toEnd();
+  }
+}

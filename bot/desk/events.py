@@ -1,0 +1,92 @@
+"""News for open desk pages as server-sent events: that something changed and where, never what was said.
+
+One stream serves a whole browser (see ``static/stream.js``): with a stream for each tab, six open chats
+would use up the six connections that a browser allows a site, and nothing could be sent any more.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from anyio import to_thread
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import Request
+from starlette.responses import Response
+
+from bot.changes import ALL, Watch
+from bot.desk.access import may_see_case
+from bot.desk.queries import cases_of
+from bot.desk.queue import board
+from bot.desk.sign_in import COOKIE, SignedIn, who_is
+from bot.messages import Sender
+
+#: Seconds between two looks when nothing was announced: deadlines pass and shifts end unannounced.
+TICK = 5.0
+#: Milliseconds after which a browser that lost the stream comes back.
+RETRY = 1_500
+
+
+@dataclass(frozen=True)
+class News:
+    """What a look found: the state of the queue, and the cases of the conversations that changed."""
+
+    queue: int
+    cases: tuple[tuple[int, str], ...]
+
+
+def events(request: Request) -> Response:
+    """The stream of one browser; it ends when the session does."""
+    return EventSourceResponse(_stream(request), ping=15)
+
+
+async def _stream(request: Request) -> AsyncIterator[ServerSentEvent]:
+    desk, token = request.app.state.desk, request.cookies.get(COOKIE)
+
+    def look(changed: Iterable[str]) -> News | None:
+        now = desk.core.now()
+        with desk.core.store.read() as uow:
+            me = who_is(uow, token, now)
+            if me is None:
+                return None
+            return News(board(uow, me, now).fingerprint(), _visible(cases_of(uow, changed), me))
+
+    typing: dict[int, bool] = {}
+    queue: int | None = None
+    changed: set[str] = set()
+    async with desk.changes.watch(ALL) as watch:
+        # A stream that begins, or begins again, has missed things: pages fetch all they show.
+        yield _event("hello")
+        while True:
+            news = await to_thread.run_sync(look, changed)
+            if news is None:
+                yield _event("signed_out")
+                return
+            if queue is not None and news.queue != queue:
+                yield _event("queue")
+            queue = news.queue
+            for case_id, conversation_id in news.cases:
+                yield _event("case", id=case_id)
+                on = _typing(watch, conversation_id)
+                if typing.get(case_id, False) != on:
+                    typing[case_id] = on
+                    yield _event("typing", id=case_id, on=on)
+            changed = await watch.wait(TICK)
+
+
+def _visible(cases: Iterable[tuple[int, str, Any, str | None]], me: SignedIn) -> tuple[tuple[int, str], ...]:
+    return tuple(
+        (case_id, conversation_id)
+        for case_id, conversation_id, routed_to, accepted_by in cases
+        if may_see_case(me.role, me.staff_id, routed_to or (), accepted_by)
+    )
+
+
+def _typing(watch: Watch, conversation_id: str) -> bool:
+    return watch.typing.get(conversation_id, {}).get(Sender.YOU.value, False)
+
+
+def _event(name: str, **data: Any) -> ServerSentEvent:
+    return ServerSentEvent(json.dumps(data), event=name, retry=RETRY)

@@ -1,0 +1,169 @@
+"""In front of every request to the desk: who it is, whether they may, and the headers of the answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, quote, urlsplit
+
+import structlog
+from anyio import to_thread
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from bot.desk import access
+from bot.desk.sign_in import COOKIE, SignedIn, who_is
+
+log = structlog.get_logger(__name__)
+
+#: No inline script or style anywhere, nothing from another site, and no page may frame the desk.
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not no-referrer: with that, browsers send "Origin: null" from our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+#: Bytes; the longest form is a reply of 4,000 characters, each up to 12 bytes when sent in a form.
+MAX_BODY = 64 * 1024
+
+
+class TooLarge(Exception):
+    """A form longer than :data:`MAX_BODY`."""
+
+
+class Gate:
+    """Answers for itself unless the allow-list permitted the request; only then lets it through."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                _add_headers(scope, MutableHeaders(scope=message))
+            await send(message)
+
+        scope["state"] = {**scope.get("state", {}), "me": None, "form": {}}
+        request = Request(scope)
+        try:
+            answer = await self._refusal(request, receive)
+            await (answer or self._app)(scope, receive, send_with_headers)
+        except Exception as error:  # noqa: BLE001 - its text may quote what a person wrote: never logged
+            log.error("desk_error", error=type(error).__name__, path=_template_of(scope))
+            if started:
+                return
+            await _problem(request, "broken", 500)(scope, receive, send_with_headers)
+
+    async def _refusal(self, request: Request, receive: Receive) -> Response | None:
+        """The answer to a request that is not permitted; None when it is."""
+        scope = request.scope
+        desk = scope["app"].state.desk
+        token = request.cookies.get(COOKIE)
+
+        def find() -> SignedIn | None:
+            with desk.core.store.read() as uow:
+                return who_is(uow, token, desk.core.now())
+
+        me = await to_thread.run_sync(find) if token else None
+        scope["state"]["me"] = me
+        path, method = path_below(scope), scope["method"]
+        if not access.permitted(path, method, me.role if me else access.NOBODY):
+            return _problem(request, "forbidden", 403) if me else _sign_in_first(request)
+        if method != "POST":
+            return None
+        if not _same_origin(request.headers):
+            log.warning("desk_form_from_elsewhere")
+            return _problem(request, "stale_form", 403)
+        if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
+            return _problem(request, "broken", 415)
+        try:
+            form = await _read_form(receive)
+        except (TooLarge, ValueError):
+            return _problem(request, "too_large", 413)
+        rule = access.rule_for(path, method)
+        if rule and not rule.before_sign_in and not _token_fits(me, request.headers, form):
+            log.warning("desk_form_without_token")
+            return _problem(request, "stale_form", 403)
+        scope["state"]["form"] = form
+        return None
+
+
+def path_below(scope: Scope) -> str:
+    """The path of a request below where the desk is mounted."""
+    path, root = scope["path"], scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root) else path
+
+
+def _token_fits(me: SignedIn | None, headers: Headers, form: Mapping[str, str]) -> bool:
+    given = headers.get("x-csrf-token") or form.get("csrf_token") or ""
+    return me is not None and secrets.compare_digest(given.encode(), me.csrf.encode())
+
+
+def _same_origin(headers: Headers) -> bool:
+    """Whether the browser says that one of our own pages sent this, or does not say."""
+    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == headers.get("host")
+
+
+async def _read_form(receive: Receive) -> dict[str, str]:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise TooLarge
+        if not message.get("more_body"):
+            break
+    fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=40)
+    return {name: value.replace("\r\n", "\n").replace("\x00", "") for name, value in fields}
+
+
+def _sign_in_first(request: Request) -> Response:
+    if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
+        below = path_below(request.scope)
+        target = f"?next={quote('/desk' + below)}" if below not in ("", "/") else ""
+        return RedirectResponse(f"/desk/sign-in{target}", 303)
+    return _problem(request, "signed_out", 401)
+
+
+def _problem(request: Request, problem: str, status: int) -> Response:
+    return request.scope["app"].state.desk.render(request, "problem.html", status, problem=problem)
+
+
+def _add_headers(scope: Scope, headers: MutableHeaders) -> None:
+    for name, value in HEADERS.items():
+        headers[name] = value
+    static = path_below(scope).startswith("/static/")
+    # Scripts and styles hold nothing of anybody; the browser asks each time whether they changed.
+    headers["Cache-Control"] = "no-cache" if static else "no-store"
+    if scope["app"].state.desk.core.settings.secure_cookies:
+        headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+
+
+def _template_of(scope: Scope) -> str:
+    rule = access.rule_for(path_below(scope), scope["method"])
+    return rule.path if rule else "-"

@@ -1,0 +1,95 @@
+"""Questions that only the desk asks of the database. The queue needs no sealed column: it opens none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+
+from bot.store.models import Conversation, Handover, Place, StaffSession
+from bot.store.uow import UnitOfWork
+
+#: How many closed cases the queue page shows, newest first.
+CLOSED_SHOWN = 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """One handover as a line of the queue. Holds no word of the person."""
+
+    id: int
+    conversation_id: str
+    reference: str
+    kind: str
+    state: str
+    level: str
+    categories: tuple[str, ...]
+    about: str
+    area: str | None
+    place: str | None
+    routed_to: tuple[str, ...]
+    accepted_by: str | None
+    opened_at: datetime
+    deadline_at: datetime | None
+    closed_at: datetime | None
+
+    def overdue(self, now: datetime) -> bool:
+        """Whether somebody should have answered by now."""
+        return self.deadline_at is not None and self.deadline_at <= now
+
+
+def queue_rows(uow: UnitOfWork, *, closed: bool = False) -> list[Row]:
+    """The open handovers by level, then by waiting time; or the closed ones, newest first."""
+    query = (
+        select(
+            Handover.id,
+            Handover.conversation_id,
+            Handover.reference,
+            Handover.kind,
+            Handover.state,
+            Handover.level,
+            Handover.categories,
+            Handover.about,
+            func.coalesce(Handover.area, Place.area),
+            Place.name,
+            Handover.routed_to,
+            Handover.accepted_by,
+            Handover.opened_at,
+            Handover.deadline_at,
+            Handover.closed_at,
+        )
+        .join(Conversation, Conversation.id == Handover.conversation_id)
+        .outerjoin(Place, Place.id == Conversation.place_id)
+    )
+    if closed:
+        query = query.where(Handover.state == "closed").order_by(Handover.closed_at.desc(), Handover.id.desc())
+        query = query.limit(CLOSED_SHOWN)
+    else:
+        query = query.where(Handover.state != "closed")
+        query = query.order_by(Handover.level_rank.desc(), Handover.opened_at, Handover.id)
+    return [
+        Row(*row[:6], tuple(row[6] or ()), *row[7:10], tuple(row[10] or ()), *row[11:])
+        for row in uow.session.execute(query).all()
+    ]
+
+
+def cases_of(uow: UnitOfWork, conversation_ids: Iterable[str]) -> list[tuple[int, str, Sequence[str], str | None]]:
+    """``(id, conversation, routed_to, accepted_by)`` of every handover of these conversations."""
+    wanted = list(conversation_ids)
+    query = select(
+        Handover.id, Handover.conversation_id, Handover.routed_to, Handover.accepted_by
+    ).where(Handover.conversation_id.in_(wanted))
+    return [tuple(row) for row in uow.session.execute(query).all()] if wanted else []
+
+
+def signed_in_elsewhere(uow: UnitOfWork, staff_id: str, token_hash: str, now: datetime) -> bool:
+    """Whether this person has another session that is still good."""
+    query = select(func.count()).where(
+        StaffSession.staff_id == staff_id,
+        StaffSession.kind == "session",
+        StaffSession.token_hash != token_hash,
+        StaffSession.expires_at > now,
+    )
+    return bool(uow.session.scalar(query))

@@ -1,0 +1,142 @@
+"""The gateway: web chat, Telegram, the desk, the outbox and the clock, in one process.
+
+:func:`create_app` puts it together from a core; nothing happens at import.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+import structlog
+from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from bot.bootstrap import Core
+from bot.changes import Changes
+from bot.channels.problems import handlers
+from bot.channels.telegram import TelegramChannel
+from bot.channels.web import WebDoor
+from bot.conversation import Conversations, Dialogue
+from bot.desk.app import desk_app
+from bot.gateway.clock import Clock
+from bot.gateway.headers import SecurityHeaders
+from bot.gateway.outbox import Outbox
+from bot.gateway.rasa import RasaDialogue
+from bot.messages import Channel
+from bot.risk import detector
+from bot.settings import ROOT
+from bot.store.migrate import is_current
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
+    """The gateway of these settings. ``dialogue`` is Rasa at the address in the settings unless given.
+
+    Raises:
+        RiskDataError: the phrases are malformed; better no gateway than one without its safety net.
+    """
+    detector.default_detector()  # fails here, at start, not at the first disclosure
+    dialogue = dialogue or RasaDialogue(core.settings.rasa_url)
+    changes = Changes(core.store)
+    conversations = Conversations(core, dialogue, detector.assess, changes)
+    clock = Clock(core, conversations, changes)
+    telegram, outbox = _telegram(core, conversations, changes)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        running = [
+            asyncio.create_task(_keep("changes", changes.look_forever)),
+            asyncio.create_task(_keep("clock", clock.run_forever)),
+        ]
+        if telegram and outbox:
+            await telegram.start()
+            running.append(asyncio.create_task(_keep("outbox", outbox.run_forever)))
+        yield
+        for task in running:
+            task.cancel()
+        for task in running:
+            with suppress(asyncio.CancelledError):
+                await task
+        if telegram:
+            await telegram.stop()
+        if isinstance(dialogue, RasaDialogue):
+            await dialogue.close()
+        core.store.engine.dispose()
+
+    async def healthz(_request: Request) -> Response:
+        return JSONResponse({"alive": True})
+
+    async def readyz(_request: Request) -> Response:
+        parts = {
+            "database": await to_thread.run_sync(_database_ready, core),
+            "rasa": await _rasa_ready(core),
+            "actions": await _answers(f"{core.settings.actions_url}/health"),
+            "model": isinstance(dialogue, RasaDialogue) and await dialogue.ready(),
+        }
+        return JSONResponse({"ready": all(parts.values()), **parts}, 200 if all(parts.values()) else 503)
+
+    app = Starlette(
+        routes=[
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+            *WebDoor(core, conversations, changes).routes(),
+            Mount("/static", StaticFiles(directory=ROOT / "bot" / "channels" / "static")),
+            Mount("/desk", desk_app(core, changes)),
+        ],
+        middleware=[Middleware(SecurityHeaders, hsts=core.settings.secure_cookies)],
+        exception_handlers=handlers(core.content),
+        lifespan=lifespan,
+    )
+    app.state.conversations = conversations
+    app.state.clock = clock
+    return app
+
+
+def _telegram(
+    core: Core, conversations: Conversations, changes: Changes
+) -> tuple[TelegramChannel | None, Outbox | None]:
+    token = core.settings.telegram_bot_token.get_secret_value()
+    if not token:
+        return None, None
+    base_url = core.settings.telegram_api_base_url or None
+    telegram = TelegramChannel(token, conversations, core.content, base_url=base_url)
+    return telegram, Outbox(core, conversations, changes, Channel.TELEGRAM, telegram)
+
+
+async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Run one of the gateway's loops for ever; a fault in it is logged and it starts again."""
+    while True:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001 - a loop that stops would leave a child waiting
+            log.error("loop_failed", loop=name, error=type(error).__name__)
+            await asyncio.sleep(1)
+
+
+def _database_ready(core: Core) -> bool:
+    try:
+        return is_current(core.store)
+    except SQLAlchemyError:
+        return False
+
+
+async def _rasa_ready(core: Core) -> bool:
+    return await _answers(f"{core.settings.rasa_url}/version")
+
+
+async def _answers(url: str) -> bool:
+    try:
+        async with httpx.AsyncClient(timeout=1.0) as client:
+            return (await client.get(url)).status_code == 200
+    except httpx.HTTPError:
+        return False

@@ -1,0 +1,1 @@
+"""Setting Earshot up and running it on one machine."""

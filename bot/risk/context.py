@@ -1,0 +1,45 @@
+"""The conversation's layer: bare answers to what the bot asked, and "he did it again" after a disclosure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bot.risk.families import Answer, RiskData
+from bot.risk.matching import Message, PhraseIndex
+from bot.risk.taxonomy import Evidence, Memory
+
+__all__ = ["ContextLayer"]
+
+#: ``asked`` of an answer that holds whenever the conversation has already told of serious harm.
+AFTER_DISCLOSURE = "after_disclosure"
+
+
+class ContextLayer:
+    """Reads ``data/risk/answers.yml`` against the question asked last."""
+
+    def __init__(self, data: RiskData) -> None:
+        self._answers = {answer.name: answer for answer in data.answers}
+        entries = [(answer.name, phrase) for answer in data.answers for phrase in answer.phrases]
+        self._index: PhraseIndex[str] = PhraseIndex(entries, data.negators)
+
+    def evidence(self, message: Message, memory: Memory, so_far: Sequence[Evidence]) -> Iterator[Evidence]:
+        """Evidence from answers that mean danger only in their place."""
+        asked = {memory.asked} if memory.asked else set()
+        if memory.level.needs_person:
+            asked.add(AFTER_DISCLOSURE)
+        if not asked:
+            return
+        for name, spans in self._index.find(message).items():
+            answer: Answer = self._answers[name]
+            if asked.isdisjoint(answer.asked):
+                continue
+            start, end = message.offsets(min(spans, key=lambda s: s.start))
+            yield Evidence(
+                layer="memory",
+                family=name,
+                words=message.text[start:end],
+                start=start,
+                end=end,
+                level=answer.level,
+                categories=answer.categories or memory.categories,
+            )

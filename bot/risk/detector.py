@@ -1,0 +1,90 @@
+"""What a message tells about the safety of a child: the one place where Earshot reads risk.
+
+Pure: text, and what this conversation has shown so far, in; a :class:`Finding` out. It is built from
+layers that each bring evidence; :meth:`Detector.assess` takes the most serious level any of them
+found, so no layer can hide what another saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Protocol
+
+from bot.nlu.normaliser import Normaliser
+from bot.risk.context import ContextLayer
+from bot.risk.families import RiskData, RiskDataError, load
+from bot.risk.matching import Message
+from bot.risk.phrase_layer import PhraseLayer
+from bot.risk.relation import RelationReader
+from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
+
+__all__ = ["Detector", "Layer", "RiskDataError", "assess", "default_detector"]
+
+DATA_DIR = Path(__file__).resolve().parents[2] / "data"
+
+
+class Layer(Protocol):
+    """One way of reading risk. Layers see the message and what was found before them."""
+
+    def evidence(self, message: Message, memory: Memory, so_far: Sequence[Evidence]) -> Iterable[Evidence]:
+        """What this layer sees in the message."""
+        ...
+
+
+class Detector:
+    """Reads risk in messages. Holds no state of any message or person."""
+
+    def __init__(self, data: RiskData, layers: Sequence[Layer], relations: RelationReader) -> None:
+        self.data = data
+        self._layers = tuple(layers)
+        self._relations = relations
+
+    @classmethod
+    def load(cls, data_dir: Path | None = None) -> Detector:
+        """A detector on the reviewed files of ``data_dir`` (the project's own by default).
+
+        Raises:
+            RiskDataError: a file that cannot be used. Callers must not start without a detector.
+        """
+        data = load(data_dir or DATA_DIR)
+        return cls(data, [PhraseLayer(data), ContextLayer(data)], RelationReader(data))
+
+    @property
+    def normaliser(self) -> Normaliser:
+        """The normaliser the phrases were read with."""
+        return self.data.normaliser
+
+    def assess(self, text: str, memory: Memory = Memory()) -> Finding:
+        """What this message tells, read in the light of the conversation so far.
+
+        The level is of this message; a conversation keeps the highest by :meth:`Memory.after`.
+        Never fails, whatever the text holds.
+        """
+        message = Message(text, self.normaliser.words(text))
+        evidence: list[Evidence] = []
+        for layer in self._layers:
+            evidence.extend(layer.evidence(message, memory, evidence))
+        evidence.sort(key=lambda e: (-e.level.rank, e.start, e.family))
+        return Finding(
+            level=max((e.level for e in evidence), key=lambda level: level.rank, default=Level.NONE),
+            categories=_categories(evidence),
+            about=self._relations.about(message, memory, evidence),
+            evidence=tuple(evidence),
+        )
+
+
+def _categories(evidence: Iterable[Evidence]) -> tuple[Category, ...]:
+    return tuple(dict.fromkeys(category for e in evidence for category in e.categories))
+
+
+@lru_cache(maxsize=1)
+def default_detector() -> Detector:
+    """The detector on the project's own data, loaded once in each process."""
+    return Detector.load()
+
+
+def assess(text: str, memory: Memory = Memory()) -> Finding:
+    """What this message tells, by :func:`default_detector`."""
+    return default_detector().assess(text, memory)

@@ -1,0 +1,104 @@
+"""The reviewed layer: phrase families, and the guards that take a match back where it is harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from bot.risk.families import Family, Governs, Guard, RiskData
+from bot.risk.matching import Message, PhraseIndex, Span
+from bot.risk.taxonomy import Category, Evidence, Level, Memory
+
+__all__ = ["PhraseLayer"]
+
+#: How many words after a match are searched for a guard's ``unless``.
+UNLESS_REACH = 4
+_BREAK = "clause break"
+
+
+class PhraseLayer:
+    """Finds families in a message and drops the matches a guard governs."""
+
+    def __init__(self, data: RiskData) -> None:
+        self._families = {f"family {family.name}": family for family in data.families}
+        self._guards = {f"guard {guard.name}": guard for guard in data.guards}
+        owners = [*self._families.items(), *self._guards.items()]
+        entries = [(key, phrase) for key, owner in owners for phrase in owner.phrases]
+        entries += [(_BREAK, phrase) for phrase in data.clause_breaks]
+        self.index: PhraseIndex[str] = PhraseIndex(entries, data.negators)
+
+    def evidence(self, message: Message, memory: Memory, so_far: Sequence[Evidence]) -> Iterator[Evidence]:
+        """Evidence for every family that still stands, each with its longest words."""
+        found = self.index.find(message)
+        clauses = _clauses(message, found.get(_BREAK, ()))
+        guards = [(self._guards[key], spans) for key, spans in found.items() if key in self._guards]
+        standing: list[tuple[Family, Span]] = []
+        for key, spans in found.items():
+            if key not in self._families:
+                continue
+            kept = [s for s in spans if not any(_takes_back(g, gs, s, message, clauses) for g, gs in guards)]
+            if kept:
+                standing.append((self._families[key], max(kept, key=lambda s: (s.end - s.start, -s.start))))
+        told = _told(standing, memory, so_far)
+        for family, span in standing:
+            if family.needs and not family.needs & told:
+                continue
+            start, end = message.offsets(span)
+            yield Evidence(
+                layer="phrase",
+                family=family.name,
+                words=message.text[start:end],
+                start=start,
+                end=end,
+                level=family.level,
+                categories=family.categories or tuple(c for c in Category if c in family.needs & told),
+            )
+
+
+def _told(standing: Sequence[tuple[Family, Span]], memory: Memory, so_far: Sequence[Evidence]) -> set[Category]:
+    """The kinds of serious harm told of here or before in this conversation."""
+    told = {c for family, _ in standing if family.level.needs_person and not family.needs
+            for c in family.categories}  # fmt: skip
+    told.update(c for e in so_far if e.level.needs_person for c in e.categories)
+    if memory.level.needs_person:
+        told.update(memory.categories)
+    return told
+
+
+def _clauses(message: Message, breaks: Collection[Span]) -> list[int]:
+    """For every word, the number of the clause it stands in."""
+    starts = {span.start for span in breaks} | {sentence.start for sentence in message.sentences}
+    clauses: list[int] = []
+    number = -1
+    for position in range(len(message.words)):
+        number += position in starts
+        clauses.append(number)
+    return clauses
+
+
+def _takes_back(guard: Guard, spans: set[Span], match: Span, message: Message, clauses: list[int]) -> bool:
+    words = message.words
+    if guard.spares and not guard.spares.isdisjoint(words[match.start : match.end]):
+        return False
+    if guard.unless and not guard.unless.isdisjoint(words[match.end : match.end + UNLESS_REACH]):
+        return False
+    clause = clauses[match.end - 1]
+    for span in spans:
+        same = clauses[span.end - 1] == clause
+        if guard.governs is Governs.INSIDE:
+            if span.start <= match.start and match.end <= span.end:
+                return True
+        elif guard.governs is Governs.OVER:
+            if span.start < match.end <= span.end:
+                return True
+        elif guard.governs is Governs.NEXT:
+            if span.end == match.start:
+                return True
+        elif guard.governs is Governs.AFTER:
+            if same and span.end <= match.start:
+                return True
+        elif guard.governs is Governs.BEFORE:
+            if clauses[span.start] == clause and match.end <= span.start:
+                return True
+        elif same:
+            return True
+    return False

@@ -1,0 +1,94 @@
+"""Rasa's memory of a conversation, sealed like everything else, and kept short.
+
+Rasa replays every stored event at each turn, so what is kept is cut to the last turns with the slots
+in front: the cost of turn 200 is that of turn 20. Rasa itself has neither encryption nor deletion
+here (RasaHQ/rasa issue 10719); rows are erased with their conversation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Any
+
+from anyio import to_thread
+from rasa.core.tracker_store import SerializedTrackerAsText, TrackerStore
+from rasa.shared.core.constants import ACTION_LISTEN_NAME, ACTION_SESSION_START_NAME
+from rasa.shared.core.events import ActionExecuted, ActiveLoop, Event, SessionStarted, SlotSet, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+from sqlalchemy import select
+
+from bot.bootstrap import core
+from bot.store.models import DialogueState
+
+#: Turns kept when a conversation is cut, and how long it may grow before it is. More than the
+#: ``max_history`` of the policies in config.yml, so no policy misses what was cut.
+TURNS_KEPT, TURNS_BEFORE_CUT = 10, 20
+
+
+class SealedTrackerStore(TrackerStore, SerializedTrackerAsText):
+    """A tracker store on Earshot's own database; one sealed row a conversation."""
+
+    def __init__(self, domain: Any, event_broker: Any = None, host: Any = None, **kwargs: Any) -> None:
+        self._store = core().store
+        super().__init__(domain, event_broker, **kwargs)
+
+    async def save(self, tracker: DialogueStateTracker) -> None:
+        """Store the last turns of a conversation."""
+        await self.stream_events(tracker)
+        body = self.serialise_tracker(shortened(tracker))
+
+        def write() -> None:
+            with self._store.write() as uow:
+                uow.session.merge(
+                    DialogueState(sender_id=tracker.sender_id, body=body, updated_at=datetime.now(timezone.utc))
+                )
+                uow.commit()
+
+        await to_thread.run_sync(write)
+
+    async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
+        """What is remembered of a conversation, if anything."""
+
+        def read() -> str | None:
+            with self._store.read() as uow:
+                row = uow.session.get(DialogueState, sender_id)
+                return row.body if row else None
+
+        body = await to_thread.run_sync(read)
+        return self.deserialise_tracker(sender_id, body) if body else None
+
+    async def retrieve_full_tracker(self, conversation_id: str) -> DialogueStateTracker | None:
+        """The same as :meth:`retrieve`: older sessions are not kept."""
+        return await self.retrieve(conversation_id)
+
+    async def keys(self) -> Iterable[str]:
+        """The ids of all conversations that are remembered."""
+
+        def read() -> list[str]:
+            with self._store.read() as uow:
+                return list(uow.session.scalars(select(DialogueState.sender_id)))
+
+        return await to_thread.run_sync(read)
+
+
+def shortened(tracker: DialogueStateTracker) -> DialogueStateTracker:
+    """The tracker with its last turns only, slots and open form carried over in front."""
+    events = list(tracker.events)
+    turns = [i for i, event in enumerate(events) if isinstance(event, UserUttered)]
+    if len(turns) <= TURNS_BEFORE_CUT:
+        return tracker
+    start = turns[-TURNS_KEPT]
+    before = DialogueStateTracker.from_events(
+        tracker.sender_id, events[:start], slots=list(tracker.slots.values())
+    )
+    front: list[Event] = [ActionExecuted(ACTION_SESSION_START_NAME), SessionStarted()]
+    front += [SlotSet(name, slot.value) for name, slot in before.slots.items() if slot.value is not None]
+    if before.active_loop_name:
+        front += [ActionExecuted(before.active_loop_name), ActiveLoop(before.active_loop_name)]
+    front.append(ActionExecuted(ACTION_LISTEN_NAME))
+    for event in front:
+        event.timestamp = events[start].timestamp
+    return DialogueStateTracker.from_events(
+        tracker.sender_id, front + events[start:], slots=list(tracker.slots.values())
+    )

@@ -1,0 +1,1 @@
+"""Tests. A package, because one of the test tools installs a package of the same name."""

@@ -1,0 +1,527 @@
+"""Every kind of Telegram update, through the real channel and a real HTTP Bot API, to the core."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from bot.channels.telegram import TelegramChannel
+from bot.messages import MAX_TEXT, Channel, Kind
+from tests.standins import telegram_shapes as shapes
+from tests.standins.telegram_api import TelegramApi
+from tests.standins.telegram_door import RecordingConversations, open_door, telegram_words
+from tests.standins.telegram_people import Person
+
+ZEB = 600_100_300
+
+MEDIA = {
+    "photo": "photo",
+    "paid_media": "file",
+    "voice": "voice",
+    "audio": "voice",
+    "video": "video",
+    "video_note": "video",
+    "animation": "video",
+    "document": "file",
+    "sticker": "sticker",
+    "dice": "sticker",
+    "location": "location",
+    "live_location": "location",
+    "venue": "location",
+    "contact": "contact",
+    "poll": "poll",
+    "game": "file",
+    "story": "file",
+    "something_new": "file",
+}
+
+
+@pytest.fixture
+def api() -> Iterator[TelegramApi]:
+    with TelegramApi() as running:
+        yield running
+
+
+@pytest.fixture
+def core() -> RecordingConversations:
+    return RecordingConversations(telegram_words())
+
+
+@pytest.fixture
+async def door(api: TelegramApi, core: RecordingConversations) -> AsyncIterator[TelegramChannel]:
+    async with open_door(api, core) as channel:
+        yield channel
+
+
+@pytest.fixture
+def zeb(api: TelegramApi, door: TelegramChannel) -> Person:
+    return api.person(ZEB)
+
+
+async def all_taken(api: TelegramApi) -> None:
+    await api.waits_until(lambda: not api.pending())
+
+
+async def test_a_text_is_taken_and_answered(zeb: Person, core: RecordingConversations) -> None:
+    update_id = zeb.says("my dad hits me")
+    await zeb.waits_for("heard")
+    (message,) = core.messages
+    assert (message.text, message.kind, message.channel) == ("my dad hits me", Kind.TEXT, Channel.TELEGRAM)
+    assert message.client_id == f"tg-{update_id}"
+    assert core.opened == [(str(ZEB), None)]
+
+
+@pytest.mark.parametrize("kind", MEDIA)
+async def test_what_cannot_be_opened_is_taken_as_such(
+    kind: str, zeb: Person, core: RecordingConversations
+) -> None:
+    with capture_logs() as logs:
+        zeb.sends(kind)
+        await zeb.waits_for("heard")
+    (message,) = core.messages
+    assert (message.kind, message.media) == (Kind.UNREADABLE, MEDIA[kind])
+    assert "53.48" not in repr(message) and "07700900" not in repr(message)
+    assert [entry for entry in logs if entry["log_level"] in ("error", "critical")] == []
+
+
+def test_the_kinds_above_are_all_that_the_stand_in_knows() -> None:
+    assert set(MEDIA) == set(shapes.CONTENT)
+
+
+async def test_words_under_a_photo_are_words_of_theirs(zeb: Person, core: RecordingConversations) -> None:
+    zeb.sends_photo(caption="this is what he did")
+    await zeb.waits_for("heard")
+    assert core.messages[0].text == "this is what he did"
+
+
+async def test_a_poll_question_is_words_of_theirs(zeb: Person, core: RecordingConversations) -> None:
+    zeb.sends("poll")
+    await zeb.waits_for("heard")
+    assert core.messages[0].text == "Should I tell someone?\nYes\nNo"
+
+
+async def test_an_album_gets_one_answer(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.sends_album(4, caption="look")
+    await all_taken(api)
+    assert core.texts() == ["look"]
+    zeb.sends_album(2)
+    await all_taken(api)
+    assert len(core.messages) == 2
+
+
+async def test_an_edit_is_taken_again(zeb: Person, core: RecordingConversations) -> None:
+    zeb.says("im fine")
+    zeb.edits("im not fine, he hit me")
+    zeb.sends_photo(caption="a")
+    zeb.edits("b")
+    await zeb.waits_for("heard 8")
+    assert [(m.kind, m.text) for m in core.messages] == [
+        (Kind.TEXT, "im fine"),
+        (Kind.EDIT, "im not fine, he hit me"),
+        (Kind.UNREADABLE, "a"),
+        (Kind.EDIT, "b"),
+    ]
+
+
+async def test_forwards_and_replies_are_taken_as_texts(zeb: Person, core: RecordingConversations) -> None:
+    zeb.forwards("send me a pic or else")
+    await zeb.waits_for("heard")
+    zeb.replies("he sent me that")
+    await zeb.waits_for("heard 4")
+    assert core.texts() == ["send me a pic or else", "he sent me that"]
+    assert {m.kind for m in core.messages} == {Kind.TEXT}
+
+
+@pytest.mark.parametrize("name", shapes.odd_updates(ZEB))
+async def test_what_is_not_addressed_to_us_is_ignored_and_breaks_nothing(
+    name: str, api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    with capture_logs() as logs:
+        api.force(shapes.odd_updates(ZEB)[name]())
+        zeb.says("hello")
+        await zeb.waits_for("heard")
+    assert core.texts() == ["hello"] and core.said == []
+    assert [entry for entry in logs if entry["log_level"] in ("error", "critical")] == []
+
+
+async def test_reactions_and_business_chats_are_not_even_asked_for(api: TelegramApi, zeb: Person) -> None:
+    zeb.says("hi")
+    await zeb.waits_for("heard")
+    assert not api.wants("message_reaction") and not api.wants("business_message")
+
+
+async def test_an_update_that_cannot_be_read_does_not_stop_those_after_it(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    broken = shapes.message(shapes.private_chat(ZEB), 9_100, shapes.user(ZEB), text="hi")
+    broken["date"] = "yesterday"
+    with capture_logs() as logs:
+        api.force({"message": broken})
+        zeb.says("he is outside")
+        api.person(77).says("hello")
+        await api.person(77).waits_for("heard")
+        assert core.texts(ZEB) == []  # still its turn; the other chat did not wait
+        await zeb.waits_for("Something is wrong on my side")
+        await zeb.waits_for("heard", timeout=10)
+    assert core.texts(ZEB) == ["he is outside"]
+    assert "telegram_update_set_aside" in [entry["event"] for entry in logs]
+
+
+async def test_no_name_is_read(zeb: Person, core: RecordingConversations) -> None:
+    zeb.starts()
+    zeb.says("hello")
+    zeb.sends("contact")
+    zeb.forwards("hey")
+    await zeb.waits_for("heard 9")
+    for name in (shapes.FIRST_NAME, shapes.LAST_NAME, shapes.USERNAME):
+        assert name not in repr((core.messages, core.opened, core.said))
+
+
+async def test_a_text_as_long_as_telegram_allows_is_taken_whole(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    text = ("He hits me. " * 400)[:4095] + "x"
+    update_id = zeb.says(text)
+    await zeb.waits_for("heard 3")
+    assert all(len(m.text) <= MAX_TEXT for m in core.messages)
+    assert " ".join(core.texts()) == text
+    assert [m.client_id for m in core.messages] == [f"tg-{update_id}", f"tg-{update_id}-2"]
+
+
+# Commands -----------------------------------------------------------------------------------------
+
+
+async def test_the_menu_is_set(api: TelegramApi, zeb: Person) -> None:
+    await api.waits_until(lambda: api.commands)
+    assert [c["command"] for c in api.commands] == ["help", "person", "stop", "delete", "start"]
+
+
+async def test_start_opens_and_says_what_telegram_can_see(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.starts()
+    seen = await zeb.waits_for("Telegram can tell")
+    assert [s.text for s in seen][0] == "Hello from the opening."
+    assert core.messages == []
+
+
+@pytest.mark.parametrize("speaker", ["me", "friend", "parent", "concern"])
+async def test_a_deep_link_goes_through_its_door(
+    speaker: str, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.starts(speaker)
+    seen = await zeb.waits_for(f"through the door {speaker}")
+    assert "Telegram can tell" in seen[1].text
+    assert core.opened[-1] == (str(ZEB), speaker)
+
+
+async def test_a_link_of_an_unknown_poster_just_starts(zeb: Person, core: RecordingConversations) -> None:
+    zeb.starts("poster-17")
+    await zeb.waits_for("Telegram can tell")
+    assert {speaker for _, speaker in core.opened} == {None} and core.messages == []
+
+
+async def test_start_again_is_never_met_with_silence(zeb: Person, core: RecordingConversations) -> None:
+    zeb.starts()
+    zeb.starts()
+    await zeb.waits_for(lambda seen: sum("Telegram can tell" in s.text for s in seen) == 2)
+    assert len(core.addresses) == 1
+
+
+@pytest.mark.parametrize("text", ["/help", "/HELP", "/help@earshot_test_bot"])
+async def test_help_lists_the_commands(text: str, zeb: Person, core: RecordingConversations) -> None:
+    zeb.says(text)
+    seen = await zeb.waits_for("/delete")
+    assert "999" in seen[-1].text and core.messages == []
+
+
+@pytest.mark.parametrize(
+    ("command", "words"), [("/person", "I want to talk to a person"), ("/stop", "I want to stop")]
+)
+async def test_person_and_stop_say_it_for_them(
+    command: str, words: str, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says(command)
+    await zeb.waits_for("heard")
+    assert core.texts() == [words]
+
+
+async def test_an_unknown_command_gets_help_and_is_read_all_the_same(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("/suicide")
+    await zeb.waits_for("heard")
+    await zeb.waits_for("I do not know that command")
+    assert core.texts() == ["/suicide"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/help my dad hits me",
+        "/stop he wont stop touching me",
+        "/person now please he is here",
+        "/delete me i want to die",
+        "/start i want to die",
+        "/start\nhe hit me again",
+        "/ i want to die",
+        "//",
+    ],
+)
+async def test_words_after_a_command_are_never_lost(
+    text: str, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says(text)
+    await zeb.waits_for("heard")
+    assert text.removeprefix("/start").strip() in core.texts()
+
+
+async def test_delete_asks_first(zeb: Person, core: RecordingConversations) -> None:
+    zeb.says("hello")
+    zeb.says("/delete")
+    await zeb.waits_for(lambda seen: seen and "Yes, delete it" in seen[-1].buttons)
+    assert core.erased == []
+    zeb.presses("No, keep it")
+    await zeb.waits_for("I have kept it")
+    assert core.erased == []
+    zeb.says("/delete")
+    await zeb.waits_for(lambda seen: "Yes, delete it" in seen[-1].buttons)
+    zeb.presses("Yes, delete it")
+    await zeb.waits_for("I have deleted")
+    assert len(core.erased) == 1
+
+
+async def test_delete_pressed_twice_deletes_once(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    zeb.says("/delete")
+    await zeb.waits_for(lambda seen: "Yes, delete it" in seen[-1].buttons)
+    zeb.presses("Yes, delete it")
+    zeb.presses("Yes, delete it", stale=True)
+    zeb.presses("No, keep it", stale=True)
+    await all_taken(api)
+    assert len(core.erased) == 1
+    assert sum("I have deleted" in s.text for s in zeb.sees()) == 1
+    assert not any("I have kept it" in s.text for s in zeb.sees())
+
+
+async def test_delete_says_what_stays_while_a_case_is_open(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    core.open_handovers.update(core.addresses.values())
+    zeb.says("/delete")
+    await zeb.waits_for(lambda seen: "Yes, delete it" in seen[-1].buttons)
+    zeb.presses("Yes, delete it")
+    await zeb.waits_for("I can't delete this yet")
+
+
+async def test_delete_with_nothing_to_delete_makes_nothing(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("/delete")
+    await zeb.waits_for(lambda seen: seen and "Yes, delete it" in seen[-1].buttons)
+    zeb.presses("Yes, delete it")
+    await zeb.waits_for("I have deleted")
+    assert core.opened == []
+
+
+# Buttons ------------------------------------------------------------------------------------------
+
+
+async def asked(zeb: Person, core: RecordingConversations, text: str = "Who is it about?") -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    core.asks(ZEB, text, ("Me", "A friend"))
+    await zeb.waits_for(lambda seen: seen[-1].text == text)
+
+
+async def test_a_press_is_a_choice_and_leaves_its_mark(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    await asked(zeb, core)
+    update_id = zeb.presses("A friend")
+    await zeb.waits_for(lambda seen: any(s.buttons == ("✓ A friend",) for s in seen))
+    message = core.messages[-1]
+    assert (message.kind, message.choice, message.client_id) == (Kind.CHOICE, "4.1", f"tg-{update_id}")
+    assert len(api.called("answerCallbackQuery")) == 1
+
+
+async def test_a_second_press_is_harmless(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    await asked(zeb, core)
+    zeb.presses("A friend")
+    zeb.presses("A friend")
+    zeb.presses("Me")
+    await zeb.waits_for(lambda seen: any(s.buttons == ("✓ A friend",) for s in seen))
+    zeb.presses("Me", stale=True)
+    zeb.presses("A friend", stale=True)
+    await all_taken(api)
+    assert [m.choice for m in core.messages if m.kind is Kind.CHOICE] == ["4.1"]
+    assert len(api.called("answerCallbackQuery")) == 5  # the clock on the button ends every time
+
+
+async def test_a_new_question_takes_the_buttons_off_the_old(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    await asked(zeb, core, "First?")
+    core.asks(ZEB, "Second?", ("Yes",))
+    await zeb.waits_for(lambda seen: [s.buttons for s in seen if s.text.endswith("?")] == [(), ("Yes",)])
+
+
+async def test_a_button_whose_message_telegram_forgot_still_counts_once(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    await asked(zeb, core)
+    zeb.presses("Me", forgotten=True)
+    zeb.presses("Me", forgotten=True, stale=True)
+    await all_taken(api)
+    assert [m.choice for m in core.messages if m.kind is Kind.CHOICE] == ["4.0"]
+
+
+async def test_a_button_of_a_deleted_conversation_chooses_nothing_in_the_next(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    await asked(zeb, core, "Old?")
+    await core.erase(core.addresses[str(ZEB)])
+    zeb.says("hello")
+    await zeb.waits_for(lambda seen: sum("heard" in s.text for s in seen) == 2)
+    core.asks(ZEB, "New?", ("I am safe", "I am not safe"))
+    await zeb.waits_for("New?")
+    zeb.presses("Me", stale=True)
+    await zeb.waits_for(lambda _: zeb.popups())
+    assert "old message" in zeb.popups()[0]
+    assert not any(m.kind is Kind.CHOICE for m in core.messages)
+
+
+# Groups and channels ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["group", "supergroup", "channel"])
+async def test_put_into_a_group_it_explains_once_and_leaves(
+    kind: str, api: TelegramApi, door: TelegramChannel, core: RecordingConversations
+) -> None:
+    group = api.group(-100_300_400, kind)
+    group.adds_bot()
+    group.says("i want to die")
+    group.edits("no i dont")
+    await api.waits_until(lambda: not api.pending() and not group.chat.member)
+    assert [s.text.split(".")[0] for s in group.sees()] == ["I only talk in private"]
+    assert core.messages == [] and core.opened == []
+    group.adds_bot()
+    await api.waits_until(lambda: not group.chat.member)
+    assert len(group.sees()) == 2  # invited anew, explained anew
+
+
+async def test_thrown_out_of_a_group_it_says_nothing(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    api.group(-100_300_401).removes_bot()
+    zeb.says("hi")
+    await zeb.waits_for("heard")
+    assert api.group(-100_300_401).sees() == [] and api.called("leaveChat") == []
+
+
+# Coming and going ---------------------------------------------------------------------------------
+
+
+async def test_blocking_is_noted_and_unblocking_goes_on(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    (conversation_id,) = core.addresses.values()
+    zeb.blocks_bot()
+    await api.waits_until(lambda: core.reachable == {conversation_id: False})
+    zeb.unblocks_bot()
+    await api.waits_until(lambda: core.reachable == {conversation_id: True})
+    zeb.says("im back")
+    await zeb.waits_for("heard 4")
+    assert list(core.addresses.values()) == [conversation_id]
+
+
+async def test_who_deleted_and_then_blocks_leaves_no_trace(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    await core.erase(core.addresses[str(ZEB)])
+    zeb.blocks_bot()
+    await all_taken(api)
+    assert core.addresses == {} and core.reachable == {}
+
+
+# Once, in order, all of them ----------------------------------------------------------------------
+
+
+async def test_every_shape_is_handled_once_though_sent_twice_and_across_a_restart(
+    api: TelegramApi, core: RecordingConversations
+) -> None:
+    zeb = api.person(ZEB)
+    contents = [{"message": zeb.chat.add(zeb.user, text=f"text {n}")} for n in range(10)]
+    contents += [{"message": zeb.chat.add(zeb.user, **content)} for content in shapes.CONTENT.values()]
+    contents += [
+        {"message": zeb.chat.add(zeb.user, **content, caption=f"under {kind}")}
+        for kind, content in shapes.CONTENT.items()
+        if kind in ("photo", "video", "voice", "document", "animation")
+    ]
+    contents += [make() for make in shapes.odd_updates(ZEB).values()]
+    contents += [
+        {"edited_message": {**zeb.chat.add(zeb.user, text="edited"), "edit_date": 1_700_000_001}},
+        shapes.membership(zeb.chat.shape, zeb.user, "member", "kicked"),
+        shapes.membership(zeb.chat.shape, zeb.user, "kicked", "member"),
+        {"channel_post": api.group(-1, "channel").chat.add(None, text="post")},
+        {"message": api.group(-2, "group").chat.add(shapes.user(9), text="group")},
+        {"message": api.group(-3).chat.add(shapes.user(9), text="supergroup")},
+    ]
+    assert len(contents) >= 50
+    zeb.chat.talked = True
+    core.slow[str(ZEB)] = 0.002
+    with capture_logs() as logs:
+        async with open_door(api, core):
+            ids = [api.force(content) for content in contents]
+            for update_id, content in zip(ids, contents, strict=True):
+                api.push(content, update_id)
+            await api.waits_until(lambda: len(core.messages) > 5)
+        async with open_door(api, core):
+            await all_taken(api)
+    taken = [m.client_id for m in core.messages]
+    assert len(set(taken)) == len(taken) == 10 + len(shapes.CONTENT) + 5 + 1
+    assert taken == sorted(taken, key=lambda client_id: int(client_id.split("-")[1]))
+    assert core.texts()[:10] == [f"text {n}" for n in range(10)]
+    assert [entry for entry in logs if entry["log_level"] in ("error", "critical")] == []
+
+
+async def test_updates_out_of_order_are_each_taken(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    for update_id in (500_000_100, 500_000_050, 500_000_100, 500_000_075, 500_000_050):
+        message = zeb.chat.add(zeb.user, text=str(update_id))
+        api.push({"message": message}, update_id)
+    await api.waits_until(lambda: len(core.messages) == 4)
+    await asyncio.sleep(0.1)
+    assert core.texts()[1:] == ["500000100", "500000050", "500000075"]
+
+
+async def test_one_slow_person_does_not_hold_up_another(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    core.slow[str(ZEB)] = 1.5
+    zeb.says("one")
+    zeb.says("two")
+    await api.waits_until(lambda: core.addresses)
+    api.person(55).says("hello")
+    await api.person(55).waits_for("heard", timeout=1.0)
+    assert core.texts(ZEB) == []
+    await zeb.waits_for(lambda seen: len(core.texts(ZEB)) == 2)
+    assert core.texts(ZEB) == ["one", "two"]
