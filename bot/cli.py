@@ -112,6 +112,7 @@ def serve() -> None:
         log_config=None,
         access_log=False,  # an access log is a list of addresses
         server_header=False,
+        ws="none",  # nothing here speaks WebSocket, and Rasa pins a version uvicorn no longer reads
         timeout_graceful_shutdown=3,
     )
 

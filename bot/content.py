@@ -18,6 +18,9 @@ import yaml
 
 from bot.rota import UK, Hours
 
+#: libyaml's safe loader where it was built in: ten times as fast.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
 #: What the gateway, the handover and the clock say by themselves, without Rasa: these must exist.
 SAID_BY_THE_HOUSE = (
     "utter_opening_hello",
@@ -86,7 +89,7 @@ class Content:
         files: dict[str, str] = {}
         for path in sorted((data_dir / "responses").glob("*.yml")):
             try:
-                document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+                document = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}  # noqa: S506 - the safe one
             except yaml.YAMLError as error:
                 raise ContentError(f"{path.name}: not valid YAML ({error}). Check the indentation.") from None
             for name, variations in (document.get("responses") or {}).items():
@@ -110,7 +113,7 @@ class Content:
         """Every response name."""
         return iter(self._responses)
 
-    def say(self, name: str, *, variant: int = 0, **values: str) -> str:
+    def say(self, name: str, /, *, variant: int = 0, **values: str) -> str:
         """The words of a response with its variables filled. ``variant`` picks among its variations.
 
         Raises:

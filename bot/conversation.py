@@ -232,7 +232,7 @@ class Conversations:
             await self.answer(conversation_id)
         return len(waiting)
 
-    async def say(self, conversation_id: str, response: str, **values: str) -> None:
+    async def say(self, conversation_id: str, response: str, /, **values: str) -> None:
         """Put a reviewed response into the outbox."""
 
         def run() -> None:

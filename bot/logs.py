@@ -8,9 +8,20 @@ import sys
 import structlog
 
 
+class WordlessFormatter(logging.Formatter):
+    """Level, logger and kind of error. A library's message or traceback may quote what a person wrote."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line without the message."""
+        error = record.exc_info[0].__name__ if record.exc_info and record.exc_info[0] else ""
+        return f"{record.levelname} {record.name} {record.module}:{record.lineno} {error}".rstrip()
+
+
 def configure_logs() -> None:
     """Send our events to standard error and keep libraries that quote what they handle quiet."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(WordlessFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -64,7 +64,9 @@ def append(
     return message
 
 
-def say(uow: UnitOfWork, conversation: Conversation, response: str, now: datetime, **values: str) -> Message:
+def say(
+    uow: UnitOfWork, conversation: Conversation, response: str, now: datetime, /, **values: str
+) -> Message:
     """Say a reviewed response to the person, with its buttons."""
     return append(
         uow,

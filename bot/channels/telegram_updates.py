@@ -14,7 +14,15 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from telegram import CallbackQuery, Chat, ChatMember, ChatMemberUpdated, Message, Update
+from telegram import (
+    CallbackQuery,
+    Chat,
+    ChatMember,
+    ChatMemberUpdated,
+    MaybeInaccessibleMessage,
+    Message,
+    Update,
+)
 from telegram.error import BadRequest, Forbidden, TelegramError
 from telegram.ext import ExtBot, filters
 
@@ -84,7 +92,12 @@ class UpdateHandler:
             StoreUnavailable: the store cannot be reached; try again later.
             TelegramError: Telegram cannot be reached, where the update needs it.
         """
-        update = Update.de_json(dict(raw), self._bot)
+        try:
+            update = Update.de_json(dict(raw), self._bot)
+        except Exception as error:  # noqa: BLE001 - a shape our library is too old or too new for
+            log.warning("telegram_update_undecodable", update_id=raw["update_id"], error=type(error).__name__)
+            await self._undecodable(raw)
+            return
         if update.callback_query:
             await self._button(update, update.callback_query)
         elif update.my_chat_member:
@@ -139,6 +152,19 @@ class UpdateHandler:
         await self._take(update_id, chat_id, words, kind=Kind.UNREADABLE, media=media)
         if album:
             self._albums.put(chat_id, album)
+
+    async def _undecodable(self, raw: Mapping[str, Any]) -> None:
+        """Take the words of a message whose shape is unknown; without words, as something unreadable."""
+        for name, kind in (("message", Kind.TEXT), ("edited_message", Kind.EDIT)):
+            message = raw.get(name)
+            chat = _chat(message)
+            if chat is None or chat.get("type") != Chat.PRIVATE or message["from"]["is_bot"]:
+                continue
+            words = message.get("text") or message.get("caption")
+            if isinstance(words, str):
+                await self._take(raw["update_id"], chat["id"], words, kind=kind)
+            elif kind is Kind.TEXT:
+                await self._take(raw["update_id"], chat["id"], "", kind=Kind.UNREADABLE, media="file")
 
     async def _take(
         self, update_id: int, chat_id: int, words: str, *, kind: Kind = Kind.TEXT, media: str | None = None
@@ -334,9 +360,10 @@ def _poll_words(message: Message) -> str:
     return "\n".join([poll.question, *(option.text for option in poll.options)]) if poll else ""
 
 
-def _buttons(message: Any) -> dict[str, str] | None:
+def _buttons(message: MaybeInaccessibleMessage) -> dict[str, str] | None:
     """Data and title of a message's buttons; None when Telegram no longer shows us the message."""
-    if not isinstance(message, Message):
+    # Not by its class: python-telegram-bot makes a Message even of one it has only the id of.
+    if not message.is_accessible:
         return None
     rows = message.reply_markup.inline_keyboard if message.reply_markup else ()
     return {str(button.callback_data): button.text for row in rows for button in row}

@@ -49,7 +49,8 @@ class WebDoor:
         self._core = core
         self._conversations = conversations
         self._changes = changes
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._storage = MemoryStorage()  # the limiter holds it by a weak reference only
+        self._limiter = MovingWindowRateLimiter(self._storage)
         self._templates = Jinja2Templates(ROOT / "bot" / "channels" / "templates")
 
     def routes(self) -> list[Route]:
@@ -57,6 +58,7 @@ class WebDoor:
         return [
             Route("/", self.page),
             Route("/start", self.start_by_form, methods=["POST"]),
+            Route("/leave", self.leave_by_link),
             Route("/api/conversations", self.start, methods=["POST"]),
             Route("/api/messages", self.send, methods=["POST"]),
             Route("/api/events", self.events),
@@ -80,6 +82,7 @@ class WebDoor:
             "body_name": settings.body_name,
             "page_title": settings.page_title,
             "exit_url": settings.exit_url,
+            "live": await self._is_live(request),
             "emergency": content.say("utter_emergency_line"),
             "opening": {
                 "hello": content.say("utter_opening_hello"),
@@ -96,6 +99,11 @@ class WebDoor:
         form = await request.form(max_fields=4, max_part_size=1024)
         started = await self._conversations.start_web(str(form.get("speaker") or "") or None)
         return self._with_cookie(RedirectResponse("/", 303), started)
+
+    async def leave_by_link(self, request: Request) -> Response:
+        """Leave quickly, before scripts have loaded or where they are off."""
+        await self._forget(request)
+        return self._without_chat(RedirectResponse(self._core.settings.exit_url, 303))
 
     # Interface ------------------------------------------------------------------------------------
 
@@ -173,27 +181,13 @@ class WebDoor:
         self._same_site(request)
         if not await self._conversations.erase(conversation_id):
             return JSONResponse({"detail": self._core.content.say("utter_delete_not_open_case")})
-        answer = Response(status_code=204)
-        answer.delete_cookie(COOKIE, path="/")
-        return answer
+        return self._without_chat(Response(status_code=204))
 
     async def leave(self, request: Request) -> Response:
         """``POST /api/leave``: this browser forgets the conversation, which the code brings back."""
-        token = request.cookies.get(COOKIE, "")
-
-        def forget() -> None:
-            with self._core.uow() as uow:
-                found = uow.conversation_by("session_hash", uow.cipher.find_hash("session", token))
-                if found:
-                    found.session_hash = None
-                    uow.commit()
-
         self._same_site(request)
-        if token:
-            await to_thread.run_sync(forget)
-        answer = Response(status_code=204, headers={"Clear-Site-Data": '"cache", "cookies", "storage"'})
-        answer.delete_cookie(COOKIE, path="/")
-        return answer
+        await self._forget(request)
+        return self._without_chat(Response(status_code=204))
 
     # Inside ---------------------------------------------------------------------------------------
 
@@ -240,6 +234,32 @@ class WebDoor:
                 **({"expected_by": status.by_when} if status.by_when else {}),
             }
         return state
+
+    async def _forget(self, request: Request) -> None:
+        """Make this browser's cookie worth nothing; the return code still brings the chat back."""
+        token = request.cookies.get(COOKIE, "")
+
+        def forget() -> None:
+            with self._core.uow() as uow:
+                found = uow.conversation_by("session_hash", uow.cipher.find_hash("session", token))
+                if found:
+                    found.session_hash = None
+                    uow.commit()
+
+        if token:
+            await to_thread.run_sync(forget)
+
+    def _without_chat(self, response: Response) -> Response:
+        response.headers["Clear-Site-Data"] = '"cache", "cookies", "storage"'
+        response.delete_cookie(COOKIE, path="/")
+        return response
+
+    async def _is_live(self, request: Request) -> bool:
+        try:
+            await self._conversation_of(request)
+        except NoSuchConversation:
+            return False
+        return True
 
     async def _conversation_of(self, request: Request) -> str:
         token = request.cookies.get(COOKIE, "")

@@ -80,7 +80,8 @@ def reply(request: Request) -> Response:
             raise BadForm("empty")
         if len(text) > MAX_TEXT:
             raise BadForm("too_long")
-        client_id = f"desk-{form.get('client_id', '')[:40]}"
+        given = form.get("client_id", "")[:40]
+        client_id = f"desk-{given}" if given else None
         handover.reply(uow, case_id, staff_id, text, request.app.state.desk.core.now(), client_id=client_id)
 
     return _act(request, act, then="#latest")

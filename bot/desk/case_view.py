@@ -177,10 +177,9 @@ def _history(uow: UnitOfWork, case: Handover) -> tuple[Deed, ...]:
     deeds: list[Deed] = []
     for entry in uow.audit_of(case.id):
         last = deeds[-1] if deeds else None
-        again = last and entry.action in _REPEATED and (last.actor, last.action) == (entry.actor, entry.action)
-        times = last.times + 1 if last and again else 1
-        if again:
-            deeds.pop()
+        same = last is not None and (last.actor, last.action) == (entry.actor, entry.action)
+        again = same and entry.action in _REPEATED
+        times = deeds.pop().times + 1 if again else 1
         deeds.append(_deed(entry, name, times))
     return tuple(deeds)
 

@@ -18,7 +18,7 @@ from starlette.responses import Response
 
 from bot.changes import ALL, Watch
 from bot.desk.access import may_see_case
-from bot.desk.queries import cases_of
+from bot.desk.queries import Touched, cases_of
 from bot.desk.queue import board
 from bot.desk.sign_in import COOKIE, SignedIn, who_is
 from bot.messages import Sender
@@ -34,7 +34,7 @@ class News:
     """What a look found: the state of the queue, and the cases of the conversations that changed."""
 
     queue: int
-    cases: tuple[tuple[int, str], ...]
+    cases: tuple[Touched, ...]
 
 
 def events(request: Request) -> Response:
@@ -51,7 +51,8 @@ async def _stream(request: Request) -> AsyncIterator[ServerSentEvent]:
             me = who_is(uow, token, now)
             if me is None:
                 return None
-            return News(board(uow, me, now).fingerprint(), _visible(cases_of(uow, changed), me))
+            cases = tuple(case for case in cases_of(uow, changed) if _may_see(me, case))
+            return News(board(uow, me, now).fingerprint(), cases)
 
     typing: dict[int, bool] = {}
     queue: int | None = None
@@ -67,21 +68,17 @@ async def _stream(request: Request) -> AsyncIterator[ServerSentEvent]:
             if queue is not None and news.queue != queue:
                 yield _event("queue")
             queue = news.queue
-            for case_id, conversation_id in news.cases:
-                yield _event("case", id=case_id)
-                on = _typing(watch, conversation_id)
-                if typing.get(case_id, False) != on:
-                    typing[case_id] = on
-                    yield _event("typing", id=case_id, on=on)
+            for case in news.cases:
+                yield _event("case", id=case.id, seq=case.seq)
+                on = _typing(watch, case.conversation_id)
+                if typing.get(case.id, False) != on:
+                    typing[case.id] = on
+                    yield _event("typing", id=case.id, on=on)
             changed = await watch.wait(TICK)
 
 
-def _visible(cases: Iterable[tuple[int, str, Any, str | None]], me: SignedIn) -> tuple[tuple[int, str], ...]:
-    return tuple(
-        (case_id, conversation_id)
-        for case_id, conversation_id, routed_to, accepted_by in cases
-        if may_see_case(me.role, me.staff_id, routed_to or (), accepted_by)
-    )
+def _may_see(me: SignedIn, case: Touched) -> bool:
+    return may_see_case(me.role, me.staff_id, case.routed_to, case.accepted_by)
 
 
 def _typing(watch: Watch, conversation_id: str) -> bool:

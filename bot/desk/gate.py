@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
 
 import structlog
@@ -57,23 +59,31 @@ class Gate:
             await self._app(scope, receive, send)
             return
         started = False
+        below = path_below(scope)  # now: routers rewrite the scope on the way in
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                _add_headers(scope, MutableHeaders(scope=message))
+                _add_headers(below, MutableHeaders(scope=message), secure)
             await send(message)
 
+        secure = scope["app"].state.desk.core.settings.secure_cookies
         scope["state"] = {**scope.get("state", {}), "me": None, "form": {}}
         request = Request(scope)
         try:
             answer = await self._refusal(request, receive)
             await (answer or self._app)(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001 - its text may quote what a person wrote: never logged
-            log.error("desk_error", error=type(error).__name__, path=_template_of(scope))
+            log.error(
+                "desk_error",
+                error=type(error).__name__,
+                where=_where(error),
+                path=_template_of(below, scope["method"]),
+            )
             if started:
                 return
+            scope["state"]["me"] = None  # perhaps it is the database that broke: ask it nothing more
             await _problem(request, "broken", 500)(scope, receive, send_with_headers)
 
     async def _refusal(self, request: Request, receive: Receive) -> Response | None:
@@ -93,7 +103,7 @@ class Gate:
             return _problem(request, "forbidden", 403) if me else _sign_in_first(request)
         if method != "POST":
             return None
-        if not _same_origin(request.headers):
+        if not _same_origin(request.headers, desk.core.settings.url):
             log.warning("desk_form_from_elsewhere")
             return _problem(request, "stale_form", 403)
         if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
@@ -121,18 +131,26 @@ def _token_fits(me: SignedIn | None, headers: Headers, form: Mapping[str, str]) 
     return me is not None and secrets.compare_digest(given.encode(), me.csrf.encode())
 
 
-def _same_origin(headers: Headers) -> bool:
-    """Whether the browser says that one of our own pages sent this, or does not say."""
+def _same_origin(headers: Headers, public_url: str) -> bool:
+    """Whether the browser says that one of our own pages sent this, or does not say.
+
+    Our own are the host that was asked for, and the public address: a proxy may ask under another name.
+    """
     if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         return False
     origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+    return origin is None or urlsplit(origin).netloc in (
+        headers.get("host"),
+        urlsplit(public_url).netloc,
+    )
 
 
 async def _read_form(receive: Receive) -> dict[str, str]:
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ValueError("the browser left before its form was here")
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
             raise TooLarge
@@ -154,16 +172,21 @@ def _problem(request: Request, problem: str, status: int) -> Response:
     return request.scope["app"].state.desk.render(request, "problem.html", status, problem=problem)
 
 
-def _add_headers(scope: Scope, headers: MutableHeaders) -> None:
+def _add_headers(below: str, headers: MutableHeaders, secure: bool) -> None:
     for name, value in HEADERS.items():
         headers[name] = value
-    static = path_below(scope).startswith("/static/")
     # Scripts and styles hold nothing of anybody; the browser asks each time whether they changed.
-    headers["Cache-Control"] = "no-cache" if static else "no-store"
-    if scope["app"].state.desk.core.settings.secure_cookies:
+    headers["Cache-Control"] = "no-cache" if below.startswith("/static/") else "no-store"
+    if secure:
         headers["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
 
 
-def _template_of(scope: Scope) -> str:
-    rule = access.rule_for(path_below(scope), scope["method"])
+def _where(error: Exception) -> str:
+    """File and line at which it broke: what an operator may know of an error."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _template_of(below: str, method: str) -> str:
+    rule = access.rule_for(below, method)
     return rule.path if rule else "-"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -64,8 +64,8 @@ def queue_rows(uow: UnitOfWork, *, closed: bool = False) -> list[Row]:
         .outerjoin(Place, Place.id == Conversation.place_id)
     )
     if closed:
-        query = query.where(Handover.state == "closed").order_by(Handover.closed_at.desc(), Handover.id.desc())
-        query = query.limit(CLOSED_SHOWN)
+        query = query.where(Handover.state == "closed")
+        query = query.order_by(Handover.closed_at.desc(), Handover.id.desc()).limit(CLOSED_SHOWN)
     else:
         query = query.where(Handover.state != "closed")
         query = query.order_by(Handover.level_rank.desc(), Handover.opened_at, Handover.id)
@@ -75,13 +75,35 @@ def queue_rows(uow: UnitOfWork, *, closed: bool = False) -> list[Row]:
     ]
 
 
-def cases_of(uow: UnitOfWork, conversation_ids: Iterable[str]) -> list[tuple[int, str, Sequence[str], str | None]]:
-    """``(id, conversation, routed_to, accepted_by)`` of every handover of these conversations."""
+@dataclass(frozen=True)
+class Touched:
+    """A case whose conversation changed; ``seq`` is the number of its newest message."""
+
+    id: int
+    conversation_id: str
+    seq: int
+    routed_to: tuple[str, ...]
+    accepted_by: str | None
+
+
+def cases_of(uow: UnitOfWork, conversation_ids: Iterable[str]) -> list[Touched]:
+    """Every case, open or closed, of these conversations."""
     wanted = list(conversation_ids)
-    query = select(
-        Handover.id, Handover.conversation_id, Handover.routed_to, Handover.accepted_by
-    ).where(Handover.conversation_id.in_(wanted))
-    return [tuple(row) for row in uow.session.execute(query).all()] if wanted else []
+    if not wanted:
+        return []
+    query = (
+        select(
+            Handover.id,
+            Handover.conversation_id,
+            Conversation.next_seq,
+            Handover.routed_to,
+            Handover.accepted_by,
+        )
+        .join(Conversation, Conversation.id == Handover.conversation_id)
+        .where(Handover.conversation_id.in_(wanted))
+    )
+    found = uow.session.execute(query).all()
+    return [Touched(row[0], row[1], row[2] - 1, tuple(row[3] or ()), row[4]) for row in found]
 
 
 def signed_in_elsewhere(uow: UnitOfWork, staff_id: str, token_hash: str, now: datetime) -> bool:

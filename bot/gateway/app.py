@@ -15,6 +15,7 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
@@ -90,7 +91,9 @@ def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             *WebDoor(core, conversations, changes).routes(),
-            Mount("/static", StaticFiles(directory=ROOT / "bot" / "channels" / "static")),
+            # Only what is the same for everybody is compressed: a page that mixes secrets with what
+            # somebody wrote, compressed, tells of both (BREACH).
+            Mount("/static", GZipMiddleware(StaticFiles(directory=ROOT / "bot" / "channels" / "static"))),
             Mount("/desk", desk_app(core, changes)),
         ],
         middleware=[Middleware(SecurityHeaders, hsts=core.settings.secure_cookies)],

@@ -124,8 +124,9 @@ def _clients(work: Path) -> Iterator[tuple[str, list[str]]]:
     wheels = ["--no-deps", "--only-binary", ":all:"]
     download = ["-m", "pip", "download", *wheels, "--disable-pip-version-check", "--dest", str(work / "pip")]
     yield "pip of this Python", [sys.executable, *download, PACKAGE]
-    # The environment may have been made by uv and have no pip. EARSHOT_UV is where make run put uv.
-    for uv in dict.fromkeys(filter(None, (os.environ.get("EARSHOT_UV"), shutil.which("uv")))):
+    # An environment may have no pip: uv is then beside its Python, on the path, or where EARSHOT_UV says.
+    beside = shutil.which("uv", path=str(Path(sys.executable).parent))
+    for uv in dict.fromkeys(filter(None, (os.environ.get("EARSHOT_UV"), beside, shutil.which("uv")))):
         # --target keeps it out of every environment: a folder of plain files.
         unpack = ["pip", "install", *wheels, "--python", sys.executable, "--target", str(work / "uv")]
         yield f"uv ({uv})", [uv, *unpack, PACKAGE]

@@ -87,9 +87,7 @@ class Encoder:
             for place, row in enumerate(rows):
                 padded[place, : len(ids[row])] = ids[row]
                 mask[place, : len(ids[row])] = 1
-            (vectors[rows],) = self._session.run(
-                ["embedding"], {"input_ids": padded, "attention_mask": mask}
-            )
+            (vectors[rows],) = self._session.run(["embedding"], {"input_ids": padded, "attention_mask": mask})
         return vectors
 
 

@@ -55,9 +55,7 @@ class _Graph:
     def layer_norm(self, x: str, name: str, weights: Mapping[str, np.ndarray]) -> str:
         scale = self.constant(f"{name}.weight", weights[f"{name}.weight"])
         shift = self.constant(f"{name}.bias", weights[f"{name}.bias"])
-        return self.one(
-            "LayerNormalization", x, scale, shift, name=name, axis=-1, epsilon=LAYER_NORM_EPSILON
-        )
+        return self.one("LayerNormalization", x, scale, shift, name=name, axis=-1, epsilon=LAYER_NORM_EPSILON)
 
     def gelu(self, x: str, name: str) -> str:
         """Exact gelu; onnxruntime fuses this pattern into one kernel."""

@@ -102,12 +102,14 @@ class IntentModel:
 class LogisticIntentClassifier(IntentClassifier, GraphComponent):
     """Names the intent, a short ranking and the nearest training example.
 
-    Writes ``intent``, ``intent_ranking`` and ``nearest`` (``{"intent", "cosine"}`` or null) to the
-    output of the pipeline.
+    Writes ``intent``, ``intent_ranking`` and, when the message has a sentence vector, ``nearest``
+    (``{"intent", "cosine"}``) to the output of the pipeline.
 
     Configuration:
         C: inverse strength of regularisation (scikit-learn's C).
         class_weight: ``balanced`` counts a rare intent as much as a common one; null counts examples.
+        tol: when fitting stops. scikit-learn compares it with a gradient summed over all examples, so
+            its own 1e-4 takes three times as long for the same accuracy.
         max_iter, random_state: passed to scikit-learn.
         ranking_length: how many intents to report; 0 for all.
         nearest_threshold: a message whose cosine to the nearest training example is lower has its
@@ -130,7 +132,8 @@ class LogisticIntentClassifier(IntentClassifier, GraphComponent):
         return {
             "C": 1.0,
             "class_weight": "balanced",
-            "max_iter": 200,
+            "tol": 0.1,
+            "max_iter": 1000,
             "random_state": 42,
             "ranking_length": 3,
             "nearest_threshold": 0.0,
@@ -206,6 +209,7 @@ class LogisticIntentClassifier(IntentClassifier, GraphComponent):
         regression = LogisticRegression(
             C=self._config["C"],
             class_weight=self._config["class_weight"],
+            tol=self._config["tol"],
             max_iter=self._config["max_iter"],
             random_state=self._config["random_state"],
         )
@@ -249,13 +253,12 @@ class LogisticIntentClassifier(IntentClassifier, GraphComponent):
         best_first = np.argsort(-probabilities, kind="stable")
         if self._config["ranking_length"] > 0:
             best_first = best_first[: self._config["ranking_length"]]
-        ranking = [
-            {"name": self._model.labels[i], "confidence": float(probabilities[i])} for i in best_first
-        ]
+        ranking = [{"name": self._model.labels[i], "confidence": float(probabilities[i])} for i in best_first]
         message.set(INTENT, dict(ranking[0]), add_to_output=True)
         message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
-        second = {"intent": nearest[0], "cosine": nearest[1]} if nearest is not None else None
-        message.set("nearest", second, add_to_output=True)
+        if nearest is not None:
+            second_opinion = {"intent": nearest[0], "cosine": nearest[1]}
+            message.set("nearest", second_opinion, add_to_output=True)
 
 
 def _features(messages: list[Message], width: tuple[int, int] = (0, 0)) -> tuple[csr_matrix, np.ndarray]:

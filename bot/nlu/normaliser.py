@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 from symspellpy import SymSpell, Verbosity
 
-__all__ = ["DataFileError", "Normaliser", "Word", "read_yaml"]
+__all__ = ["DataFileError", "Normaliser", "Word", "plain_words", "read_yaml"]
 
 #: How many of symspellpy's English words are kept, commonest first.
 DICTIONARY_WORDS = 30_000
@@ -105,6 +105,8 @@ def _fold_char(char: str) -> str:
         return " " if char != "\n" else "\n"
     folded = unicodedata.normalize("NFKD", char).lower()
     folded = "".join(c for c in folded if not unicodedata.combining(c))
+    if len(folded) > 1:  # One character is never two words: a quarter sign is "14", not "1" and "4".
+        folded = "".join(c for c in folded if c.isalnum()) or " "
     return folded.translate(_LOOKALIKES)
 
 
@@ -173,7 +175,10 @@ class Normaliser:
                     path, f"number_words: {digit}", "needs `reads` and `after`.", "copy the entry above it."
                 )
             numbers[str(digit)] = (str(rule["reads"]), frozenset(str(w) for w in rule["after"]))
-        words = _family_words(data_dir / "risk") if vocabulary is None else vocabulary
+        words = vocabulary
+        if words is None:
+            files = sorted((data_dir / "risk").glob("*.yml"))
+            words = {word for file in files for word in plain_words(read_yaml(file))}
         own = {str(w) for w in data.get("keep") or ()} | {w for word in words for w in _split(word)}
         return cls(slang, numbers, own)
 
@@ -358,16 +363,19 @@ def _table(path: Path, data: Mapping[str, Any], section: str) -> dict[str, str]:
     return {key.lower(): " ".join(reading.lower().split()) for key, reading in rows.items()}
 
 
-def _family_words(risk_dir: Path) -> set[str]:
-    """Every word of the phrases and word sets in ``data/risk`` (not of the examples: those hold typos)."""
+def plain_words(data: Any) -> set[str]:
+    """Every word of the phrases and word sets in one file of ``data/risk``, not of its examples (typos)."""
     found: set[str] = set()
-    for path in sorted(risk_dir.glob("*.yml")):
-        data = read_yaml(path) or {}
-        for section in ("families", "guards"):
-            for entry in data.get(section) or ():
-                for phrase in entry.get("phrases") or ():
-                    found.update(_split(str(phrase)))
-        for members in (data.get("sets") or {}).values():
-            for member in members or ():
-                found.update(_split(str(member)))
+    if not isinstance(data, dict):
+        return found
+    for value in data.values():
+        if isinstance(value, dict):
+            lists = [members for members in value.values() if isinstance(members, list)]
+        elif isinstance(value, list):
+            lists = [
+                e["phrases"] for e in value if isinstance(e, dict) and isinstance(e.get("phrases"), list)
+            ]
+        else:
+            continue
+        found.update(word for texts in lists for text in texts for word in _split(str(text)))
     return found

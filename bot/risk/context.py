@@ -12,6 +12,8 @@ __all__ = ["ContextLayer"]
 
 #: ``asked`` of an answer that holds whenever the conversation has already told of serious harm.
 AFTER_DISCLOSURE = "after_disclosure"
+#: An answer of a single word counts only if it begins this early in the message.
+FIRST_WORDS = 2
 
 
 class ContextLayer:
@@ -33,7 +35,11 @@ class ContextLayer:
             answer: Answer = self._answers[name]
             if asked.isdisjoint(answer.asked):
                 continue
-            start, end = message.offsets(min(spans, key=lambda s: s.start))
+            # "dad" alone answers a question; "i went with my dad" does not.
+            counted = [s for s in spans if s.end - s.start > 1 or s.start < FIRST_WORDS]
+            if not counted:
+                continue
+            start, end = message.offsets(min(counted, key=lambda s: s.start))
             yield Evidence(
                 layer="memory",
                 family=name,

@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from bot.nlu.normaliser import DataFileError, Normaliser, read_yaml
+from bot.nlu.normaliser import DataFileError, Normaliser, plain_words, read_yaml
 from bot.risk.phrases import Phrase, PhraseError, Vocabulary, parse
 from bot.risk.taxonomy import About, Category, Level
 
@@ -70,7 +70,8 @@ class Governs(str, Enum):
 class Guard:
     """Words that make a phrase harmless where they stand, never for the whole message.
 
-    A match that holds one of ``spares``, or is followed by one of ``unless``, stays.
+    A match that holds one of ``spares``, or is followed by one of ``unless``, stays; with ``only``, the
+    guard holds for the families of these names alone.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Guard:
     phrases: tuple[Phrase, ...]
     spares: frozenset[str]
     unless: frozenset[str]
+    only: frozenset[str]
     innocent: tuple[str, ...]
     still_heard: tuple[str, ...]
     file: str
@@ -132,7 +134,9 @@ def load(data_dir: Path) -> RiskData:
     if not topics:
         raise RiskDataError(folder, "the folder", "holds no topic file.", "put them back from git.")
 
-    normaliser = Normaliser.load(data_dir, set(_plain_words(contents)))
+    normaliser = Normaliser.load(
+        data_dir, {word for _, data in contents.values() for word in plain_words(data)}
+    )
     reader = _Reader(Vocabulary(_sets(*contents[WORDS]), normaliser.norms))
     families = tuple(family for path, data in topics for family in reader.families(path, data))
     seen: dict[str, str] = {}
@@ -145,10 +149,16 @@ def load(data_dir: Path) -> RiskData:
         seen[family.name] = family.file
     path, harmless = contents[HARMLESS]
     about_path, about = contents[ABOUT]
+    guards = tuple(reader.guards(path, harmless))
+    for guard in guards:
+        if unknown := guard.only - set(seen):
+            raise RiskDataError(
+                path, guard.name, f"`only` names {min(unknown)}, which is no family.", "correct the name."
+            )
     return RiskData(
         normaliser=normaliser,
         families=families,
-        guards=tuple(reader.guards(path, harmless)),
+        guards=guards,
         relations=tuple(reader.relations(about_path, about)),
         answers=tuple(reader.answers(*contents[ANSWERS])),
         first_person=reader.plain(about_path, "first_person", about),
@@ -174,12 +184,14 @@ class _Reader:
             innocent = _texts(path, name, "must_not_match", entry, FEWEST_NOT_MATCH)
             for key in ("reviewed_by", "reviewed_on"):
                 if not isinstance(entry.get(key), str):
-                    raise RiskDataError(path, name, f"has no `{key}`.", f'write {key}: "" until it is reviewed.')
+                    raise RiskDataError(
+                        path, name, f"has no `{key}`.", f'write {key}: "" until it is reviewed.'
+                    )
             yield Family(
                 name=name,
                 why=_why(path, name, entry),
                 level=_level(path, name, entry),
-                categories=_categories(path, name, entry, "categories", least=1),
+                categories=_categories(path, name, entry, "categories", least=0 if entry.get("needs") else 1),
                 phrases=self.phrases(path, name, entry.get("phrases")),
                 must_match=matching,
                 must_not_match=innocent,
@@ -191,7 +203,7 @@ class _Reader:
             )
 
     def guards(self, path: Path, data: dict[str, Any]) -> Iterator[Guard]:
-        allowed = {"name", "why", "governs", "phrases", "spares", "unless", "innocent", "still_heard"}
+        allowed = {"name", "why", "governs", "phrases", "spares", "unless", "only", "innocent", "still_heard"}
         for entry in _entries(path, data, "guards", allowed):
             name = entry["name"]
             yield Guard(
@@ -201,6 +213,7 @@ class _Reader:
                 phrases=self.phrases(path, name, entry.get("phrases")),
                 spares=self.plain(path, "spares", entry) if entry.get("spares") else frozenset(),
                 unless=self.plain(path, "unless", entry) if entry.get("unless") else frozenset(),
+                only=frozenset(_texts(path, name, "only", entry, 1)) if entry.get("only") else frozenset(),
                 innocent=_texts(path, name, "innocent", entry, 2),
                 still_heard=_texts(path, name, "still_heard", entry, 1),
                 file=path.name,
@@ -230,10 +243,14 @@ class _Reader:
         for source in sources:
             try:
                 if not isinstance(source, str) or not source.strip():
-                    raise PhraseError("a phrase is empty or not text.", 'Write it in "quotes", or take it out.')
+                    raise PhraseError(
+                        "a phrase is empty or not text.", 'Write it in "quotes", or take it out.'
+                    )
                 read.append(parse(source, self._vocabulary))
             except PhraseError as error:
-                raise RiskDataError(path, f"{name}: phrase “{source}”", error.problem, error.remedy) from error
+                raise RiskDataError(
+                    path, f"{name}: phrase “{source}”", error.problem, error.remedy
+                ) from error
         return tuple(read)
 
     def plain(self, path: Path, key: str, data: dict[str, Any]) -> frozenset[str]:
@@ -271,7 +288,7 @@ def _entries(path: Path, data: dict[str, Any], section: str, allowed: set[str]) 
             raise RiskDataError(path, entry["name"], "is not a name.", "use small letters and _ only.")
         if unknown := set(entry) - allowed:
             raise RiskDataError(
-                path, entry["name"], f"has {', '.join(f'`{u}`' for u in sorted(unknown))}, which means nothing.",
+                path, entry["name"], f"has `{min(unknown)}`, which means nothing.",
                 f"use only {', '.join(sorted(allowed))}.",
             )  # fmt: skip
         yield entry
@@ -323,18 +340,9 @@ def _sets(path: Path, data: dict[str, Any]) -> dict[str, list[str]]:
     for name, members in sets.items():
         if not isinstance(members, list) or not all(isinstance(m, (str, int)) for m in members):
             raise RiskDataError(
-                path, f"sets: {name}", "is not a list of words.", 'write [word, word]; put yes and no in "quotes".'
+                path,
+                f"sets: {name}",
+                "is not a list of words.",
+                'write [word, word]; put yes and no in "quotes".',
             )
     return sets
-
-
-def _plain_words(contents: dict[str, tuple[Path, dict[str, Any]]]) -> Iterator[str]:
-    """The words of all phrases and sets: what the spelling corrector must know."""
-    for _, data in contents.values():
-        for value in data.values():
-            if isinstance(value, dict):
-                yield from (str(m) for members in value.values() if isinstance(members, list) for m in members)
-            elif isinstance(value, list):
-                for entry in value:
-                    if isinstance(entry, dict) and isinstance(entry.get("phrases"), list):
-                        yield from (str(phrase) for phrase in entry["phrases"])

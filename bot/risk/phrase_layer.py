@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from bot.risk.families import Family, Governs, Guard, RiskData
 from bot.risk.matching import Message, PhraseIndex, Span
-from bot.risk.taxonomy import Category, Evidence, Level, Memory
+from bot.risk.taxonomy import Category, Evidence, Memory
 
 __all__ = ["PhraseLayer"]
 
@@ -35,7 +35,9 @@ class PhraseLayer:
         for key, spans in found.items():
             if key not in self._families:
                 continue
-            kept = [s for s in spans if not any(_takes_back(g, gs, s, message, clauses) for g, gs in guards)]
+            name = self._families[key].name
+            ours = [(g, gs) for g, gs in guards if not g.only or name in g.only]
+            kept = [s for s in spans if not any(_takes_back(g, gs, s, message, clauses) for g, gs in ours)]
             if kept:
                 standing.append((self._families[key], max(kept, key=lambda s: (s.end - s.start, -s.start))))
         told = _told(standing, memory, so_far)
@@ -54,7 +56,9 @@ class PhraseLayer:
             )
 
 
-def _told(standing: Sequence[tuple[Family, Span]], memory: Memory, so_far: Sequence[Evidence]) -> set[Category]:
+def _told(
+    standing: Sequence[tuple[Family, Span]], memory: Memory, so_far: Sequence[Evidence]
+) -> set[Category]:
     """The kinds of serious harm told of here or before in this conversation."""
     told = {c for family, _ in standing if family.level.needs_person and not family.needs
             for c in family.categories}  # fmt: skip
@@ -83,12 +87,14 @@ def _takes_back(guard: Guard, spans: set[Span], match: Span, message: Message, c
         return False
     clause = clauses[match.end - 1]
     for span in spans:
+        if clauses[span.start] != clauses[span.end - 1]:
+            continue  # An idiom does not run on over "but" or "and my": those begin something else.
         same = clauses[span.end - 1] == clause
         if guard.governs is Governs.INSIDE:
             if span.start <= match.start and match.end <= span.end:
                 return True
         elif guard.governs is Governs.OVER:
-            if span.start < match.end <= span.end:
+            if span.start < match.end <= span.end + 1:
                 return True
         elif guard.governs is Governs.NEXT:
             if span.end == match.start:

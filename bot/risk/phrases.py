@@ -177,7 +177,9 @@ class Vocabulary:
         if part.startswith("~"):
             return frozenset((form,) for form in forms(part[1:].lower()))
         if not re.fullmatch(r"[\w'’\-/]+", part):
-            raise PhraseError(f"“{part}” holds a sign that means nothing here.", "Use words, | < > [ ] ( ) ~ ...")
+            raise PhraseError(
+                f"“{part}” holds a sign that means nothing here.", "Use words, | < > [ ] ( ) ~ ..."
+            )
         words = tuple(self._read(part))
         if not words:
             raise PhraseError(f"“{part}” is not a word.", "Write a word.")
@@ -201,7 +203,9 @@ def parse(source: str, vocabulary: Vocabulary) -> Phrase:
         else:
             elements.append(Element(vocabulary.options(piece)))
     if not elements or all(e.optional or e.gap for e in elements):
-        raise PhraseError("the phrase has no word that must be there.", "Write at least one word outside [ ].")
+        raise PhraseError(
+            "the phrase has no word that must be there.", "Write at least one word outside [ ]."
+        )
     if elements[0].gap or elements[-1].gap:
         raise PhraseError("a gap stands at the beginning or the end.", "Take the dots out there.")
     return Phrase(source, tuple(elements))

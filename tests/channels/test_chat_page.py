@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import socket
 import threading
 import time
@@ -36,16 +37,17 @@ POLICY = (
 )
 EMERGENCY = "In danger now? Call 999. Childline is free, any time: 0800 1111."
 OPENING = {
-    "hello": "Hello. I am Earshot, a computer program. Who are you worried about?",
+    "hello": "Hello. I am Earshot, a computer program, not a person. Real people work with me.",
+    "question": "Who is this about? Pick one, or just start typing.",
     "private": [
         "You do not have to say who you are. What you write stays with the people here who help.",
         "If someone could be badly hurt, we have to tell a person who keeps children safe.",
     ],
     "doors": [
-        {"id": "door_self", "title": "Me", "speaker": "self"},
-        {"id": "door_friend", "title": "A friend", "speaker": "friend"},
-        {"id": "door_parent", "title": "I'm a parent or carer", "speaker": "parent"},
-        {"id": "door_other", "title": "I'm worried about a child", "speaker": "other"},
+        {"id": "self", "title": "Me", "speaker": "self"},
+        {"id": "friend", "title": "A friend", "speaker": "friend"},
+        {"id": "parent", "title": "I'm a parent or carer", "speaker": "parent"},
+        {"id": "other", "title": "I'm worried about a child", "speaker": "other"},
     ],
 }
 CODE = "amber kite river lemon"
@@ -64,7 +66,7 @@ class StandIn:
         self.epoch += 1  # ends every open stream
         self.live = False
         self.messages: list[dict[str, Any]] = []
-        self.events: list[tuple[int, str, dict[str, Any]]] = []
+        self.events: list[tuple[str, dict[str, Any]]] = []
         self.state: dict[str, Any] = {"owner": "bot"}
         self.posts: list[dict[str, Any]] = []
         self.begun: list[dict[str, Any]] = []
@@ -85,7 +87,7 @@ class StandIn:
         return number
 
     def emit(self, name: str, data: dict[str, Any]) -> None:
-        self.events.append((len(self.events) + 1, name, data))
+        self.events.append((name, data))
 
     def hands_over(self, owner: str, **handover: Any) -> None:
         self.state = {"owner": owner, "handover": {"state": owner, **handover}}
@@ -132,7 +134,12 @@ class StandIn:
         if self.down:
             return self.problem(503, "")
         self.live = True
-        self.begun.append(await request.json())
+        body = await request.json()
+        self.begun.append(body)
+        self.says(OPENING["hello"])
+        if "speaker" in body:
+            door = next(door for door in OPENING["doors"] if door["speaker"] == body["speaker"])
+            self.says(door["title"], "you")
         return self.with_cookie(JSONResponse({"id": "c1", "return_code": CODE}, 201))
 
     def with_cookie(self, response: Response) -> Response:
@@ -146,27 +153,34 @@ class StandIn:
             return self.problem(401, "This chat is closed.")
         body = await request.json()
         self.posts.append(body)
-        if not any(message.get("client_id") == body["client_id"] for message in self.messages):
+        if body.get("text") == "refuse me":
+            return self.problem(422, "We could not read that.")
+        held = [message for message in self.messages if message.get("client_id") == body["client_id"]]
+        if not held:
             self.says(body.get("text") or body["choice"], "you", client_id=body["client_id"])
         if self.lose_answers:
             self.lose_answers -= 1
+            if not held:
+                self.events.pop()  # taken, but neither the answer nor the stream tells of it yet
             return self.problem(502, "")
-        if body.get("text") == "refuse me":
-            return self.problem(422, "We could not read that.")
         return JSONResponse({"id": len(self.messages)}, 202)
 
     async def stream(self, request: Request) -> Response:
         if self.down or not self.allowed(request):
             return self.problem(503 if self.down else 401, "")
-        after = int(request.headers.get("Last-Event-ID", len(self.events)))
+        after = int(request.headers.get("Last-Event-ID") or request.query_params.get("after", 0))
         return StreamingResponse(self.feed(after, self.epoch), media_type="text/event-stream")
 
-    async def feed(self, sent: int, epoch: int) -> Any:
+    async def feed(self, after: int, epoch: int) -> Any:
         yield "retry: 300\n\n"
+        told = len(self.events)
+        missed = [("message", message) for message in self.messages if message["id"] > after]
+        news = [*missed, ("state", self.state)]
         while epoch == self.epoch and not self.stopping:
-            for number, name, data in self.events[sent:]:
-                yield f"id: {number}\nevent: {name}\ndata: {json.dumps(data)}\n\n"
-                sent = number
+            for name, data in news:
+                number = f"id: {data['id']}\n" if name == "message" else ""
+                yield f"{number}event: {name}\ndata: {json.dumps(data)}\n\n"
+            news, told = self.events[told:], len(self.events)
             await asyncio.sleep(0.02)
 
     async def resume(self, request: Request) -> Response:
@@ -295,7 +309,7 @@ def write(page: Page, text: str) -> None:
 def begin(page: Page, gateway: StandIn) -> None:
     """Goes through the first door and waits until the gateway has it and the stream runs."""
     page.get_by_role("button", name="Me", exact=True).click()
-    eventually(lambda: gateway.posts)
+    eventually(lambda: gateway.begun)
     gateway.says("I'm glad you are here.")
     expect(bubbles(page).last).to_have_text("I'm glad you are here.")
 
@@ -321,7 +335,7 @@ class TestBeforeAnythingIsSaid:
         expect(page.get_by_text("More", exact=True)).to_be_hidden()
         page.get_by_role("button", name="A friend").click()
         expect(page.get_by_text("started")).to_be_visible()
-        assert gateway.forms == [{"door": "door_friend"}]
+        assert gateway.forms == [{"speaker": "friend"}]
         page.goto("/")
         page.get_by_role("link", name="Leave quickly").click()
         expect(page).to_have_url(f"{server[1]}/elsewhere")
@@ -334,7 +348,8 @@ class TestBeforeAnythingIsSaid:
         assert context.cookies() == [] and gateway.begun == []
         begin(chat, gateway)
         assert gateway.begun == [{"speaker": "self"}]
-        assert gateway.posts[0]["choice"] == "door_self"
+        assert gateway.posts == []
+        expect(bubbles(chat)).to_have_text([OPENING["hello"], "Me", "I'm glad you are here."])
         assert [cookie["httpOnly"] for cookie in context.cookies()] == [True]
 
     def test_writing_without_a_door_begins_a_conversation_too(self, chat: Page, gateway: StandIn) -> None:
@@ -406,16 +421,16 @@ class TestTalking:
         gateway.says("Hello, I'm Sam.", "worker", name="Sam Okafor")
         expect(bubbles(chat).last).to_have_text("Hello, I'm Sam.")
         log = chat.get_by_role("log")
-        expect(log.locator(".message")).to_have_count(4)
+        expect(log.locator(".message")).to_have_count(5)
         said_by = [who.split()[0] for who in log.locator(".who").all_inner_texts()]
-        assert said_by == ["You", "Earshot", "Earshot", "Sam"]
+        assert said_by == ["Earshot", "You", "Earshot", "Earshot", "Sam"]
 
     def test_an_own_message_stands_once_when_the_stream_tells_of_it(
         self, chat: Page, gateway: StandIn
     ) -> None:
         begin(chat, gateway)
         write(chat, "just me")
-        eventually(lambda: len(gateway.posts) == 2)
+        eventually(lambda: len(gateway.posts) == 1)
         gateway.says("I hear you.")
         expect(bubbles(chat).last).to_have_text("I hear you.")
         expect(chat.locator("[data-from=you] .bubble")).to_have_text(["Me", "just me"])
@@ -431,14 +446,14 @@ class TestTalking:
         assert button.bounding_box()["height"] >= 44
         button.focus()
         chat.keyboard.press("Enter")
-        eventually(lambda: len(gateway.posts) == 2)
-        assert gateway.posts[1]["choice"] == "home"
+        eventually(lambda: len(gateway.posts) == 1)
+        assert gateway.posts[0]["choice"] == "home"
         expect(button).to_be_focused()
         expect(chat.get_by_role("button", name="At school")).to_have_count(0)
         chat.keyboard.press("Enter")
         gateway.says("Thank you.")
         expect(bubbles(chat).last).to_have_text("Thank you.")
-        assert len(gateway.posts) == 2
+        assert len(gateway.posts) == 1
 
     def test_a_message_too_long_is_told_of_and_kept_whole(self, chat: Page, gateway: StandIn) -> None:
         long = "a" * 4_010
@@ -452,7 +467,7 @@ class TestTalking:
         write(chat, "refuse me")
         write(chat, "next")
         expect(chat.locator("[data-state=refused] .mark")).to_contain_text("We could not read that.")
-        eventually(lambda: gateway.posts[-1].get("text") == "next")
+        eventually(lambda: gateway.posts and gateway.posts[-1].get("text") == "next")
 
     def test_a_number_in_the_programs_words_can_be_rung(self, chat: Page, gateway: StandIn) -> None:
         begin(chat, gateway)
@@ -465,7 +480,7 @@ class TestTalking:
         begin(chat, gateway)
         gateway.hands_over("worker", **{"with": "Sam Okafor"})
         chat.reload()
-        expect(bubbles(chat)).to_have_text(["door_self", "I'm glad you are here."])
+        expect(bubbles(chat)).to_have_text([OPENING["hello"], "Me", "I'm glad you are here."])
         expect(chat.locator("#doors")).to_be_hidden()
         expect(chat.locator("#banner-text")).to_have_text("You are talking to Sam Okafor")
         gateway.says("Still here.")
@@ -511,7 +526,7 @@ class TestBadNetworks:
         expect(chat.locator("#notice")).to_contain_text("999")
         gateway.down = False
         expect(chat.locator("[data-state=sent]")).to_have_count(6, timeout=20_000)
-        assert [post["text"] for post in gateway.posts[1:]] == written
+        assert [post["text"] for post in gateway.posts] == written
         expect(chat.locator("[data-from=you] .bubble")).to_have_text(["Me", *written])
         expect(chat.locator("#notice")).not_to_contain_text("No connection", timeout=20_000)
 
@@ -519,8 +534,8 @@ class TestBadNetworks:
         begin(chat, gateway)
         gateway.lose_answers = 2
         write(chat, "did you get this")
-        eventually(lambda: len(gateway.posts) == 4, 15)
-        assert len({post["client_id"] for post in gateway.posts[1:]}) == 1
+        eventually(lambda: len(gateway.posts) == 3, 15)
+        assert len({post["client_id"] for post in gateway.posts}) == 1
         expect(chat.locator("[data-from=you] .bubble")).to_have_text(["Me", "did you get this"])
         expect(chat.locator("[data-state=sent]")).to_have_count(2)
 
@@ -531,7 +546,19 @@ class TestBadNetworks:
         time.sleep(1)
         gateway.down = False
         expect(bubbles(chat).last).to_have_text("Said in the dark.", timeout=20_000)
-        expect(bubbles(chat)).to_have_count(3)
+        expect(bubbles(chat)).to_have_count(4)
+
+    def test_a_page_opened_while_the_server_is_away_goes_on_when_it_is_back(
+        self, chat: Page, gateway: StandIn
+    ) -> None:
+        begin(chat, gateway)
+        # The page itself still comes; only the conversation cannot be had.
+        gateway.goes_down()
+        chat.reload()
+        expect(chat.locator("#notice")).to_contain_text("No connection just now")
+        gateway.down = False
+        expect(bubbles(chat)).to_have_count(3, timeout=15_000)
+        expect(chat.locator("#notice")).not_to_contain_text("No connection")
 
     def test_a_chat_closed_elsewhere_keeps_the_words_and_offers_to_send_them_in_a_new_one(
         self, chat: Page, context: BrowserContext, gateway: StandIn
@@ -541,7 +568,7 @@ class TestBadNetworks:
         write(chat, "please do not lose this")
         expect(chat.locator("#notice")).to_contain_text("closed")
         chat.get_by_role("button", name="Send in a new chat").click()
-        eventually(lambda: gateway.posts[-1].get("text") == "please do not lose this")
+        eventually(lambda: gateway.posts and gateway.posts[-1].get("text") == "please do not lose this")
         assert len(gateway.begun) == 2
 
 
@@ -589,7 +616,7 @@ class TestLeaving:
         expect(chat.locator("#spoken")).to_have_text("Press Shift once more to leave")
         time.sleep(3.2)
         chat.keyboard.press("Shift")
-        assert gateway.left == 0 and bubbles(chat).count() == 2
+        assert gateway.left == 0 and bubbles(chat).count() == 3
 
     def test_leaving_in_one_tab_empties_the_other(
         self, chat: Page, context: BrowserContext, gateway: StandIn, server: tuple[StandIn, str]
@@ -597,7 +624,7 @@ class TestLeaving:
         begin(chat, gateway)
         second = context.new_page()
         second.goto("/")
-        expect(bubbles(second)).to_have_count(2)
+        expect(bubbles(second)).to_have_count(3)
         second.keyboard.press("Escape")
         expect(chat).to_have_url(f"{server[1]}/elsewhere")
         expect(second).to_have_url(f"{server[1]}/elsewhere")
@@ -627,7 +654,7 @@ class TestComingBackAndDeleting:
         chat.get_by_role("button", name="A code to come back").click()
         expect(chat.get_by_text(CODE)).to_be_visible()
         chat.reload()
-        expect(bubbles(chat)).to_have_count(2)
+        expect(bubbles(chat)).to_have_count(3)
         chat.get_by_text("More", exact=True).click()
         chat.get_by_role("button", name="A code to come back").click()
         expect(chat.locator("#code-unknown")).to_be_visible()
@@ -652,7 +679,7 @@ class TestComingBackAndDeleting:
         chat.get_by_role("button", name="Delete this chat").click()
         expect(chat.get_by_role("dialog")).to_contain_text("we may have to keep that part")
         chat.get_by_role("button", name="Keep my chat").click()
-        expect(bubbles(chat)).to_have_count(2)
+        expect(bubbles(chat)).to_have_count(3)
         chat.get_by_text("More", exact=True).click()
         chat.get_by_role("button", name="Delete this chat").click()
         chat.get_by_role("button", name="Delete it").click()
@@ -668,7 +695,7 @@ class TestComingBackAndDeleting:
         chat.get_by_role("button", name="Delete this chat").click()
         chat.get_by_role("button", name="Delete it").click()
         expect(chat.locator("#notice")).to_have_text(gateway.kept)
-        expect(bubbles(chat)).to_have_count(2)
+        expect(bubbles(chat)).to_have_count(3)
 
 
 def reach(page: Page, gateway: StandIn, state: str) -> None:
@@ -755,6 +782,22 @@ class TestForEveryone:
             assert wanted in names
         chat.locator("#doors button").nth(1).focus()
         chat.keyboard.press("Enter")
-        eventually(lambda: gateway.posts)
+        eventually(lambda: gateway.begun)
         assert gateway.begun == [{"speaker": "friend"}]
         assert chat.evaluate("document.activeElement.id") in {"text", "scroll"}
+
+    def test_the_pages_own_words_are_easy_to_read(self, chat: Page, gateway: StandIn) -> None:
+        words = chat.locator("#words").evaluate("e => [...e.content.children].map(each => each.textContent)")
+        said = chat.locator("dialog p, .aside p").evaluate_all("all => all.map(e => e.textContent)")
+        sentences = [text for text in [*words, *said] if len(text.split()) > 5]
+        assert len(sentences) > 20
+        assert {text: grade(text) for text in sentences if grade(text) > 6.8} == {}
+        assert grade(" ".join(sentences)) <= 5
+
+
+def grade(text: str) -> float:
+    """Flesch-Kincaid grade; syllables by groups of vowels, a silent final e left out."""
+    words = re.findall(r"[a-z']+", text.lower())
+    sentences = max(1, len(re.findall(r"[.?:](?:\s|$)", text)))
+    syllables = sum(max(1, len(re.findall(r"[aeiouy]+", re.sub(r"(?<![l])e$", "", word)))) for word in words)
+    return 0.39 * len(words) / sentences + 11.8 * syllables / len(words) - 15.59

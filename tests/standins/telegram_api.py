@@ -37,6 +37,15 @@ from tests.standins.telegram_people import Chat, Group, Person
 #: Well-formed, and nobody's.
 TOKEN = "700100200:AAH-stand-in-token_0123456789abcdefgh"
 
+#: No web sockets: uvicorn would import them, and the version Rasa pins is too old for it.
+_SERVING: Json = {
+    "access_log": False,
+    "lifespan": "off",
+    "loop": "asyncio",
+    "ws": "none",
+    "timeout_graceful_shutdown": 1,
+}
+
 
 @dataclass
 class Call:
@@ -56,7 +65,7 @@ class TelegramApi(BotMethods):
         self.port = port
         self.calls: list[Call] = []
         self._next_update = 500_000_001
-        self._faults: list[tuple[str, ApiError]] = []
+        self._faults: list[tuple[str, ApiError | None]] = []
         self._server: uvicorn.Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -89,13 +98,12 @@ class TelegramApi(BotMethods):
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", self.port))
         self.port = listener.getsockname()[1]
-        config = uvicorn.Config(
-            self.app(), log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=1
-        )
-        self._server = uvicorn.Server(config)
+        self._server = uvicorn.Server(uvicorn.Config(self.app(), log_config=None, **_SERVING))
         self._thread = threading.Thread(target=self._server.run, args=([listener],), daemon=True)
         self._thread.start()
         while not self._server.started:
+            if not self._thread.is_alive():
+                raise RuntimeError("the stand-in could not start; its thread's traceback says why")
             time.sleep(0.005)
 
     def stop(self) -> None:
@@ -148,6 +156,11 @@ class TelegramApi(BotMethods):
         """Answer the next calls of a method with an error."""
         with self._lock:
             self._faults += [(method, ApiError(code, description, **parameters))] * times
+
+    def fails_after(self, method: str, good: int, code: int, description: str) -> None:
+        """Answer so many more calls of a method well, and the one after them with an error."""
+        with self._lock:
+            self._faults += [*[(method, None)] * good, (method, ApiError(code, description))]
 
     def too_many(self, retry_after: int = 1, times: int = 1, method: str = "sendMessage") -> None:
         """Answer the next calls with 429."""
@@ -230,7 +243,8 @@ class TelegramApi(BotMethods):
                 fault = next((f for f in self._faults if f[0].lower() == name), None)
                 if fault:
                     self._faults.remove(fault)
-                    raise fault[1]
+                    if fault[1]:
+                        raise fault[1]
                 result = handler(params)
             if asyncio.iscoroutine(result):
                 result = await result
@@ -258,9 +272,7 @@ def main() -> None:
     api = TelegramApi(options.token, options.port)
     sys.stdout.write(f"TELEGRAM_API_BASE_URL={api.base_url}\nTELEGRAM_BOT_TOKEN={api.token}\n")
     sys.stdout.flush()
-    uvicorn.run(
-        api.app(), host="127.0.0.1", port=options.port, log_level="warning", timeout_graceful_shutdown=1
-    )
+    uvicorn.run(api.app(), host="127.0.0.1", port=options.port, log_level="warning", **_SERVING)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def telegram_words() -> Content:
 
 @dataclass
 class RecordingConversations:
-    """What happened to the core, in order. Answers every message with ``heard <its number>``."""
+    """What happened to the core, in order. Answers the nth message with ``heard n``."""
 
     content: Content
     messages: list[InboundMessage] = field(default_factory=list)
@@ -78,9 +78,9 @@ class RecordingConversations:
         if message.kind is Kind.CHOICE and message.choice not in self._offered[message.conversation_id]:
             raise UnknownChoice(message.choice)
         self.messages.append(message)
-        seq = self._next(message.conversation_id)
-        self._unanswered.setdefault(message.conversation_id, []).append(seq)
-        return seq
+        number = sum(m.conversation_id == message.conversation_id for m in self.messages)
+        self._unanswered.setdefault(message.conversation_id, []).append(number)
+        return self._next(message.conversation_id)
 
     async def answer(self, conversation_id: str) -> None:
         waiting = self._unanswered.get(conversation_id, [])

@@ -100,9 +100,9 @@ class Person(_Visitor):
         self.chat.talked = True
         return self.api.push({"message": self.chat.add(self.user, **content)})
 
-    def says(self, text: str) -> int:
-        """Type and send."""
-        return self._sends(text=text)
+    def says(self, text: str, **more: Any) -> int:
+        """Type and send. ``more`` is put into the message as it is."""
+        return self._sends(text=text, **more)
 
     def starts(self, payload: str = "") -> int:
         """Press START, or follow a deep link."""
@@ -115,9 +115,9 @@ class Person(_Visitor):
             content["caption"] = caption
         return self._sends(**content)
 
-    def sends_photo(self, caption: str | None = None) -> int:
+    def sends_photo(self, caption: str | None = None, **more: Any) -> int:
         """Send a picture."""
-        return self.sends("photo", caption)
+        return self.sends("photo", caption, **more)
 
     def sends_album(self, pictures: int, caption: str | None = None) -> list[int]:
         """Send several pictures at once; the caption stands under the first."""

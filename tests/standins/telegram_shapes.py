@@ -88,6 +88,8 @@ CONTENT: Mapping[str, Json] = {
             "is_anonymous": True,
             "type": "regular",
             "allows_multiple_answers": False,
+            "allows_revoting": True,
+            "members_only": False,
         }
     },
     "dice": {"dice": {"emoji": "🎲", "value": 4}},
@@ -208,7 +210,14 @@ def odd_updates(chat_id: int) -> dict[str, Callable[[], Json]]:
         },
         "inline_query": lambda: {"inline_query": {"id": "1", "from": who, "query": "hi", "offset": ""}},
         "poll_closed": lambda: {"poll": {**CONTENT["poll"]["poll"], "is_closed": True}},
-        "poll_answer": lambda: {"poll_answer": {"poll_id": "5361", "user": who, "option_ids": [0]}},
+        "poll_answer": lambda: {
+            "poll_answer": {
+                "poll_id": "5361",
+                "user": who,
+                "option_ids": [0],
+                "option_persistent_ids": ["1"],
+            }
+        },
         "join_request": lambda: {
             "chat_join_request": {
                 "chat": group_chat(-100200300, "supergroup"),

@@ -75,7 +75,12 @@ def test_the_ranking_is_as_long_as_configured(tmp_path) -> None:
 
 @pytest.mark.parametrize(
     "made",
-    [message(None, None), message([0, 0, 0], [0.0, 0.0]), message(None, [8.0, 1.0]), message([1, 0, 0], None)],
+    [
+        message(None, None),
+        message([0, 0, 0], [0.0, 0.0]),
+        message(None, [8.0, 1.0]),
+        message([1, 0, 0], None),
+    ],
 )
 def test_a_message_with_missing_features_still_gets_an_answer(tmp_path, made) -> None:
     output = parse(train(tmp_path), made)
@@ -87,9 +92,9 @@ def test_two_intents_give_the_probabilities_scikit_learn_gives(tmp_path) -> None
     from sklearn.linear_model import LogisticRegression
 
     examples = EXAMPLES[:10]
-    output = parse(train(tmp_path, examples, C=0.5), message([1, 0, 0], [5.0, 4.0]))
+    output = parse(train(tmp_path, examples, C=0.5, tol=1e-4), message([1, 0, 0], [5.0, 4.0]))
     rows = [[1, 0, 0, 9, i] for i in range(5)] + [[0, 1, 0, i, 9] for i in range(5)]
-    reference = LogisticRegression(C=0.5, class_weight="balanced", max_iter=200, random_state=42)
+    reference = LogisticRegression(C=0.5, class_weight="balanced", max_iter=1000, random_state=42)
     reference.fit(rows, ["greet"] * 5 + ["bye"] * 5)
     expected = dict(zip(reference.classes_, reference.predict_proba([[1, 0, 0, 5, 4]])[0], strict=True))
     for entry in output[INTENT_RANKING_KEY]:
@@ -99,7 +104,8 @@ def test_two_intents_give_the_probabilities_scikit_learn_gives(tmp_path) -> None
 def test_counts_alone_or_vectors_alone_are_enough(tmp_path) -> None:
     counts = [message([1, 0], None, "greet"), message([0, 1], None, "bye")]
     output = parse(train(tmp_path / "a", counts), message([1, 0], None))
-    assert (output[INTENT]["name"], output["nearest"]) == ("greet", None)
+    assert output[INTENT]["name"] == "greet"
+    assert "nearest" not in output
     vectors = [message(None, [1.0, 0.0], "greet"), message(None, [0.0, 1.0], "bye")]
     assert parse(train(tmp_path / "b", vectors), message(None, [0.0, 1.0]))[INTENT]["name"] == "bye"
 

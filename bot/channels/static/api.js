@@ -4,11 +4,10 @@ const TIMEOUT = 15_000; // milliseconds; a slow phone network answers within a f
 
 /** A refusal or a failure. `status` is 0 when no answer came; `detail` is readable by a person. */
 export class Problem extends Error {
-  constructor(status, { detail = "", emergency = "" } = {}, retryAfter = 0) {
+  constructor(status, { detail = "" } = {}, retryAfter = 0) {
     super(`status ${status}`);
     this.status = status;
     this.detail = detail;
-    this.emergency = emergency;
     this.retryAfter = retryAfter; // milliseconds
   }
 

@@ -14,7 +14,6 @@ const TYPING_LIMIT = 60_000;
 const ASIDE_LIMIT = 60_000;
 
 let talking = false;
-let speaker;
 let lastEvent = 0;
 let typingTimer = 0;
 
@@ -22,8 +21,8 @@ const log = new Log(({ id, title }) => say(title, { choice: id }));
 
 const outbox = new Outbox({
   async send(item) {
-    if (!talking) await begin();
-    await call("POST", "/api/messages", { client_id: item.clientId, ...item.body });
+    if (!talking) await begin(item.speaker);
+    if (item.body) await call("POST", "/api/messages", { client_id: item.clientId, ...item.body });
   },
   onSent(item) {
     log.mark(item.clientId, "sent");
@@ -50,7 +49,8 @@ const events = new Events({
     typing: heard(showTyping),
     state: heard(showState),
   },
-  onOpen: catchUp,
+  after: () => log.newest,
+  onRefused: ask,
   onLost() {
     showTyping({ on: false });
     notice(word("lost"), "lost");
@@ -74,27 +74,25 @@ function heard(handler) {
   };
 }
 
-/** Sends `text` (shown as the person's own words) or the choice whose title it is. */
-function say(text, body = { text }) {
+/** Sends `text` (shown as the person's own words), the choice whose title it is, or a door's speaker. */
+function say(text, body = { text }, speaker = undefined) {
   const clientId = newId();
   log.addMine(clientId, text);
   setTalking();
-  outbox.add({ clientId, body });
+  outbox.add({ clientId, body, speaker });
 }
 
 // Nothing is asked of the server, and no cookie set, before the person has pressed a door or written.
-async function begin() {
+async function begin(speaker) {
   const { data } = await call("POST", "/api/conversations", speaker ? { speaker } : {});
   talking = true;
   setCode(data.return_code);
   events.open();
 }
 
-async function catchUp() {
+async function ask() {
   try {
-    const { data } = await call("GET", "/api/transcript");
-    data.messages.forEach(show);
-    showState(data.state);
+    await call("GET", "/api/transcript");
   } catch (problem) {
     if (problem.status === 401) ended();
   }
@@ -104,6 +102,7 @@ async function catchUp() {
 async function goOn() {
   try {
     const { data } = await call("GET", "/api/transcript");
+    events.found();
     talking = true;
     setTalking();
     log.fill(data.messages);
@@ -111,7 +110,10 @@ async function goOn() {
     events.open();
     return true;
   } catch (problem) {
-    if (problem.status === 401) return false;
+    if (!problem.passing) {
+      events.found();
+      return false;
+    }
     // The server cannot be reached: we do not know yet, so keep asking, and say so.
     events.lost();
     await new Promise((again) => setTimeout(again, problem.retryAfter || 4_000));
@@ -127,6 +129,7 @@ function show(message) {
 
 function showState(state) {
   if (!state) return;
+  if (state.ended) return ended(); // left in another tab, deleted, or taken up on another device
   const { owner, handover } = state;
   const parts = { with: handover?.with ?? "", by: handover?.expected_by ? moment(handover.expected_by) : "" };
   const key = ["banner", owner, parts.with && "with", owner === "waiting" && parts.by && "by"];
@@ -159,7 +162,6 @@ function setTalking() {
 
 function setFresh() {
   talking = false;
-  speaker = undefined;
   events.close();
   outbox.clear();
   log.clear();
@@ -219,7 +221,7 @@ function setUpComposer() {
     room.classList.toggle("over", excess > 0);
     if (excess > 0) room.textContent = word("room_over", { count: excess });
     else room.textContent = excess > -500 ? word("room_left", { count: -excess }) : "";
-    field.toggleAttribute("aria-invalid", excess > 0);
+    field.setAttribute("aria-invalid", excess > 0);
   };
   const send = () => {
     const text = field.value.trim();
@@ -251,8 +253,7 @@ function setUpDoors() {
   $("doors").addEventListener("submit", (event) => {
     event.preventDefault();
     const door = event.submitter;
-    speaker = door.dataset.speaker;
-    say(door.textContent.trim(), { choice: door.value });
+    say(door.textContent.trim(), null, door.value);
   });
 }
 

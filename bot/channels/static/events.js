@@ -18,7 +18,8 @@ export class Events {
   /**
    * @param {object} hooks
    *   on: {eventName: handler(data)};
-   *   onOpen(): a stream without memory began, so what it missed must be fetched;
+   *   after(): the id of the newest message already shown;
+   *   onRefused(): the stream was answered with an error: the chat may no longer be ours;
    *   onLost(), onBack(): the connection went, or came back.
    */
   constructor(hooks) {
@@ -28,23 +29,19 @@ export class Events {
 
   open() {
     this.close();
-    const source = new EventSource("/api/events");
+    const source = new EventSource(`/api/events?after=${this.#hooks.after()}`);
     this.#source = source;
-    let opened = false;
-    source.onopen = () => {
-      this.#found();
-      if (!opened) this.#hooks.onOpen();
-      opened = true;
-    };
+    source.onopen = () => this.found();
     source.onerror = () => {
       this.#miss();
       if (source.readyState !== EventSource.CLOSED) return;
       const wait = Math.min(FIRST_WAIT * 2 ** this.#failures++, LONGEST_WAIT);
       this.#timer = setTimeout(() => this.open(), wait);
+      this.#hooks.onRefused();
     };
     for (const [name, handler] of Object.entries(this.#hooks.on)) {
       source.addEventListener(name, (event) => {
-        this.#found();
+        this.found();
         handler(JSON.parse(event.data));
       });
     }
@@ -70,16 +67,17 @@ export class Events {
     this.#hooks.onLost();
   }
 
-  #miss() {
-    if (!this.#lost && !this.#grace) this.#grace = setTimeout(() => this.lost(), GRACE);
-  }
-
-  #found() {
+  /** The connection is known to be there, for instance because the gateway has answered a call. */
+  found() {
     clearTimeout(this.#grace);
     this.#grace = 0;
     this.#failures = 0;
     if (!this.#lost) return;
     this.#lost = false;
     this.#hooks.onBack();
+  }
+
+  #miss() {
+    if (!this.#lost && !this.#grace) this.#grace = setTimeout(() => this.lost(), GRACE);
   }
 }

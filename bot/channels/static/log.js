@@ -67,6 +67,11 @@ export class Log {
     element.querySelector(".mark").textContent = state === "sent" ? "" : word(state, { detail });
   }
 
+  /** The id of the newest message shown, 0 when there is none. */
+  get newest() {
+    return Math.max(0, ...this.#seen);
+  }
+
   clear() {
     this.#root.replaceChildren();
     this.#mine.clear();
@@ -94,10 +99,12 @@ export class Log {
   #put(message) {
     if (this.#seen.has(message.id)) return null;
     this.#seen.add(message.id);
-    const own = this.#mine.get(message.client_id);
+    const own = message.from === "you" && this.#own(message);
     if (own) {
-      own.dataset.id = message.id;
-      this.mark(message.client_id, "sent");
+      const [clientId, element] = own;
+      element.dataset.id = message.id;
+      this.mark(clientId, "sent");
+      this.#retire();
       return null;
     }
     if (message.from === "you") this.#retire();
@@ -111,12 +118,16 @@ export class Log {
     return element;
   }
 
-  // The message to stand behind: ids count up, and what is not sent yet stays last.
+  // A door pressed is told back without a client id, since no message of ours was sent for it.
+  #own({ client_id: clientId, text }) {
+    if (clientId) return this.#mine.has(clientId) && [clientId, this.#mine.get(clientId)];
+    return [...this.#mine].find(([, each]) => !each.dataset.id && each.querySelector(".text").textContent === text);
+  }
+
+  // The message to stand behind: ids count up, and what the gateway has not told back yet stays last.
   #before(id) {
     let element = this.#root.lastElementChild;
-    while (element && (["late", "stopped"].includes(element.dataset.state) || Number(element.dataset.id ?? 0) > id)) {
-      element = element.previousElementSibling;
-    }
+    while (element && !(Number(element.dataset.id) < id)) element = element.previousElementSibling;
     return element;
   }
 

@@ -58,6 +58,7 @@ export class Outbox {
   settle(clientId) {
     if (this.#sending && this.#items[0]?.clientId === clientId) return;
     this.#items = this.#items.filter((item) => item.clientId !== clientId);
+    if (this.empty) this.clear();
   }
 
   /** Forgets everything unsent. */

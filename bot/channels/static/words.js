@@ -16,19 +16,15 @@ export function word(key, parts = {}) {
 
 const language = document.documentElement.lang;
 const clock = new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" });
-const weekday = new Intl.DateTimeFormat(language, { weekday: "long" });
 const date = new Intl.DateTimeFormat(language, { weekday: "long", day: "numeric", month: "long" });
-
-const WEEK = 6 * 24 * 60 * 60 * 1000;
 
 /** A moment as a person says it: the time, with the day when it is not today. `at`: ISO 8601. */
 export function moment(at) {
   const when = new Date(at);
-  const now = new Date();
+  if (Number.isNaN(when.getTime())) return at; // the gateway has put it into words already
   const time = clock.format(when);
-  if (when.toDateString() === now.toDateString()) return word("today_at", { time });
-  const near = Math.abs(when - now) < WEEK;
-  return word("day_at", { day: (near ? weekday : date).format(when), time });
+  if (when.toDateString() === new Date().toDateString()) return time;
+  return word("day_at", { day: date.format(when), time });
 }
 
 // A run of figures is a telephone number when it is a short emergency number, a 116 number,

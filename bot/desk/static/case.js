@@ -7,6 +7,7 @@ const url = `/desk/cases/${page.dataset.case}`;
 const log = document.querySelector("[data-log]");
 const scroller = document.querySelector("[data-scroll]");
 const newer = document.querySelector("[data-newer]");
+const title = document.title;
 const typingSign = document.querySelector("[data-typing]");
 
 const STILL_HERE = 20_000; // milliseconds between two signs that this page is open
@@ -19,6 +20,8 @@ const fetchNews = live({
   url: () => `${url}/news?after=${newest()}`,
   wants: (name, data) => name === "queue" || (name === "case" && data.id === Number(page.dataset.case)),
   use,
+  // A page that nobody sees reads nothing: reading is audited. A dot says that there is something new.
+  whileHidden: (name, data) => name === "case" && data.seq > newest() && (document.title = `• ${title}`),
   onTyping: (data) => data.id === Number(page.dataset.case) && showTyping(data.on),
 });
 setInterval(() => document.visibilityState === "visible" && fetchNews(), STILL_HERE);
@@ -31,6 +34,7 @@ addEventListener("scroll", () => atEnd() && (newer.hidden = true), { passive: tr
 toEnd();
 
 function use(fresh) {
+  document.title = title;
   const unsent = document.querySelector("#text")?.value ?? "";
   swap(fresh);
   const box = document.querySelector("#text");
@@ -50,10 +54,14 @@ function use(fresh) {
   else newer.hidden = false;
 }
 
-const newest = () => Number(log.lastElementChild?.dataset.seq ?? 0);
+function newest() {
+  return Number(log.lastElementChild?.dataset.seq ?? 0);
+}
 
 // Where the log scrolls by itself (wide screens) its end counts; on a phone the page scrolls.
-const scrolls = () => scroller.scrollHeight > scroller.clientHeight + 1 && getComputedStyle(scroller).overflowY !== "visible";
+function scrolls() {
+  return getComputedStyle(scroller).overflowY !== "visible";
+}
 
 function atEnd() {
   if (scrolls()) return scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR;
@@ -63,7 +71,7 @@ function atEnd() {
 function toEnd() {
   newer.hidden = true;
   if (scrolls()) scroller.scrollTop = scroller.scrollHeight;
-  else if (document.querySelector("[data-reply]")) document.querySelector(".composer").scrollIntoView({ block: "end" });
+  else if (document.querySelector("[data-reply]")) document.getElementById("latest").scrollIntoView({ block: "end" });
 }
 
 let typingTimer = 0;
@@ -103,7 +111,7 @@ async function send(form) {
   form.setAttribute("aria-busy", "true");
   const body = new URLSearchParams(new FormData(form));
   try {
-    const answer = await fetch(form.action, {
+    const answer = await fetch(`${form.action}?after=${newest()}`, {
       method: "POST",
       body,
       headers: { "X-CSRF-Token": csrf, "X-Fragment": "1" },
@@ -156,10 +164,8 @@ function tellTyping(on) {
 
 // Closing -----------------------------------------------------------------------------------------
 
-const nothingYet = document.querySelector("[data-preview]")?.textContent;
 function preview(box) {
   const shown = document.querySelector("[data-preview]");
-  shown.dataset.empty ??= nothingYet ?? shown.textContent;
   shown.textContent = box.value.trim() || shown.dataset.empty;
   document.querySelector("[data-count]").textContent = String(box.value.length);
 }

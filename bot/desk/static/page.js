@@ -5,7 +5,7 @@ import { listen } from "/desk/static/stream.js";
 export const csrf = document.querySelector("meta[name=csrf]").content;
 
 const TICK = 10_000; // milliseconds
-const AGAIN = 150; // at most one fetch of a page's parts in this time
+const AGAIN = 50; // at most one fetch of a page's parts in this time
 
 document.documentElement.classList.add("js");
 
@@ -30,12 +30,14 @@ export function swap(fresh) {
  * Keeps a page live.
  * @param {object} page
  *   url(): where its parts come from; wants(name, data): whether this news is about the page;
- *   use(fresh): puts them in; onTyping(data).
+ *   use(fresh): puts them in; onTyping(data); whileHidden(name, data), where there is one, hears news
+ *   that come while nobody sees the page, which then fetches when it is seen again.
  */
 export function live(page) {
   const lost = document.querySelector("[data-lost]");
   let busy = false;
   let again = false;
+  let missed = false;
   let last = 0;
 
   async function fetchParts() {
@@ -72,7 +74,15 @@ export function live(page) {
     if (name === "signed_out") return say("say-signed-out");
     if (name === "hello") say("");
     if (name === "typing") return page.onTyping?.(data);
-    if (name === "hello" || page.wants(name, data)) fetchParts();
+    if (name !== "hello" && !page.wants(name, data)) return;
+    if (!page.whileHidden || document.visibilityState === "visible") return fetchParts();
+    missed = true;
+    page.whileHidden(name, data);
+  });
+  document.addEventListener("visibilitychange", () => {
+    if (!missed || document.visibilityState !== "visible") return;
+    missed = false;
+    fetchParts();
   });
   setInterval(tickTimes, TICK);
   return fetchParts;

@@ -1,0 +1,60 @@
+"""Which words belong to which worry: the endings of ``utter_hear_…`` in data/responses/worry.yml."""
+
+from __future__ import annotations
+
+from rasa_sdk import Tracker
+
+from actions import _turns
+
+#: A risk category (bot/risk/taxonomy.py) and the topic whose words fit it, for messages whose intent
+#: was unclear while the detector heard a worry.
+TOPIC_OF_CATEGORY = {
+    "suicide": "suicide",
+    "self_harm": "self_harm",
+    "medical_emergency": "low_mood",
+    "physical_abuse": "hurt_at_home",
+    "sexual_abuse": "sexual",
+    "sexual_exploitation": "online",
+    "emotional_abuse": "put_down",
+    "neglect": "neglect",
+    "domestic_abuse": "parents_fighting",
+    "criminal_exploitation": "gangs",
+    "honour_based_abuse": "forced_marriage_fgm",
+    "missing": "running_away",
+    "harm_to_others": "harm_others",
+    "bullying": "bullying",
+    "mental_health": "low_mood",
+    "eating": "eating",
+    "substance_misuse": "own_drugs_alcohol",
+    "young_carer": "young_carer",
+    "bereavement": "bereavement",
+    "family_conflict": "parents_fighting",
+    "money_housing": "money_housing",
+    "school": "school",
+    "relationships": "relationships",
+    "identity": "identity",
+}
+TOPICS = frozenset(TOPIC_OF_CATEGORY.values()) | {"parent_drinks_drugs"}
+
+#: Worries that may hide danger even when the words were mild: the person is asked whether they are safe.
+GRAVE = frozenset(
+    {
+        "self_harm",
+        "hurt_at_home",
+        "sexual",
+        "online",
+        "gangs",
+        "forced_marriage_fgm",
+        "running_away",
+        "harm_others",
+    }
+)
+
+
+def topic_of(tracker: Tracker) -> str | None:
+    """The topic of the last message: its intent, else what the detector heard; None if neither."""
+    name = _turns.intent(tracker).removeprefix("worry_")
+    if name in TOPICS:
+        return name
+    categories = _turns.risk(tracker).get("categories") or ()
+    return next((TOPIC_OF_CATEGORY[c] for c in categories if c in TOPIC_OF_CATEGORY), None)

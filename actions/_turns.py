@@ -1,0 +1,58 @@
+"""What an action reads from the conversation so far. Nothing here speaks or changes anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rasa_sdk import Tracker
+
+SELF, FRIEND, OWN_CHILD, OTHER_CHILD = "self", "friend", "own_child", "other_child"
+ADULT_SPEAKERS = frozenset({OWN_CHILD, OTHER_CHILD})
+
+
+def intent(tracker: Tracker) -> str:
+    """The intent of the last message, or an empty string."""
+    return str((tracker.latest_message.get("intent") or {}).get("name") or "")
+
+
+def risk(tracker: Tracker) -> Mapping[str, Any]:
+    """The finding on the last message (see ``bot.risk.taxonomy.Finding.to_dict``), or empty."""
+    return tracker.latest_message.get("risk") or {}
+
+
+def about(tracker: Tracker) -> str:
+    """Whose safety it is about: self, friend, own_child or other_child.
+
+    What a message says outright counts more than the door, except that an adult who came through an
+    adult's door and says "I" is still talking about the child.
+    """
+    door = tracker.get_slot("about")
+    said = risk(tracker).get("about") if risk(tracker).get("evidence") else None
+    if said and not (said == SELF and door in ADULT_SPEAKERS):
+        return str(said)
+    return door or SELF
+
+
+def adult_speaks(tracker: Tracker) -> bool:
+    """Whether a parent, carer or member of the public is typing."""
+    return about(tracker) in ADULT_SPEAKERS
+
+
+def actions_of_last_turn(tracker: Tracker) -> list[str]:
+    """The names of the actions that answered the message before the last one, oldest first."""
+    names: list[str] = []
+    messages = 0
+    for event in reversed(tracker.events):
+        if event.get("event") == "user":
+            messages += 1
+            if messages == 2:
+                break
+        elif event.get("event") == "action" and messages == 1:
+            names.append(str(event.get("name")))
+    return names[::-1]
+
+
+def times_run(tracker: Tracker, action: str) -> int:
+    """How often an action has run in this session."""
+    return sum(e.get("event") == "action" and e.get("name") == action for e in tracker.events)

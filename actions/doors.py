@@ -1,0 +1,33 @@
+"""The four doors: who it is about, noted for the risk reading and for staff."""
+
+from __future__ import annotations
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions import _turns
+from bot import conversation
+from bot.bootstrap import core
+
+ABOUT = {
+    "door_me": _turns.SELF,
+    "door_friend": _turns.FRIEND,
+    "door_parent": _turns.OWN_CHILD,
+    "door_concern": _turns.OTHER_CHILD,
+}
+
+
+class ActionGoThroughDoor(Action):
+    """Remembers the door and says the words behind it."""
+
+    def name(self) -> str:
+        return "action_go_through_door"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        door = _turns.intent(tracker)
+        with core().uow() as uow:
+            conversation.note_choice(uow, tracker.sender_id, about=ABOUT[door])
+            uow.commit()
+        dispatcher.utter_message(response=f"utter_{door}")
+        return [SlotSet("about", ABOUT[door]), SlotSet("asked", "worry")]

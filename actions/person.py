@@ -1,0 +1,123 @@
+"""Reaching a person: one now, or a safe adult chosen by place and by name."""
+
+from __future__ import annotations
+
+import json
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions import _turns
+from actions.consent import ask_consent
+from bot import conversation, handover, rota
+from bot.bootstrap import core
+
+
+class ActionOpenPerson(Action):
+    """They asked for a person: that is the consent. The handover opens at once."""
+
+    def name(self) -> str:
+        return "action_open_person"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        with core().uow() as uow:
+            opened = handover.open_handover(uow, tracker.sender_id, kind=handover.MESSAGE, now=core().now())
+            uow.commit()
+        if opened.on_duty:
+            words = "utter_person_coming" if opened.created else "utter_person_already"
+        else:
+            words = "utter_person_off_duty_adult" if _turns.adult_speaks(tracker) else "utter_person_off_duty"
+        dispatcher.utter_message(response=words, who=opened.who, by_when=opened.by_when)
+        return [SlotSet("asked", "nothing")]
+
+
+class ActionOfferPlaces(Action):
+    """Shows the places that have safe adults."""
+
+    def name(self) -> str:
+        return "action_offer_places"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        with core().store.read() as uow:
+            _offer_places(dispatcher, rota.places(uow))
+        return [SlotSet("asked", "nothing")]
+
+
+class ActionOfferSafeAdults(Action):
+    """Shows the safe adults of the place that was pressed or typed; the places again if it is unknown."""
+
+    def name(self) -> str:
+        return "action_offer_safe_adults"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        with core().uow() as uow:
+            places = rota.places(uow)
+            place = _pressed(tracker, places) or _typed(tracker, places)
+            if place is None:
+                _offer_places(dispatcher, places)
+                return [SlotSet("asked", "nothing")]
+            conversation.note_choice(uow, tracker.sender_id, place_id=place.id)
+            _offer_adults(dispatcher, rota.safe_adults(uow, place.id, core().now()))
+            uow.commit()
+        return [SlotSet("asked", "nothing"), SlotSet("place", place.id)]
+
+
+class ActionChooseSafeAdult(Action):
+    """Notes the adult who was pressed and shows what would be sent; without one, shows the places."""
+
+    def name(self) -> str:
+        return "action_choose_safe_adult"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        wanted = next(tracker.get_latest_entity_values("safe_adult"), None)
+        with core().uow() as uow:
+            adult = next((a for a in rota.safe_adults(uow, None, core().now()) if a.id == wanted), None)
+            if adult is None:
+                _offer_places(dispatcher, rota.places(uow))
+                return [SlotSet("asked", "nothing"), SlotSet("safe_adult", None)]
+            conversation.note_choice(uow, tracker.sender_id, safe_adult_id=adult.id)
+            uow.commit()
+        dispatcher.utter_message(response="utter_safe_adult_chosen", adult=adult.name, role=adult.role)
+        return [SlotSet("safe_adult", adult.id), SlotSet("asked", ask_consent(dispatcher, tracker, adult.id))]
+
+
+def _pressed(tracker: Tracker, places: list[rota.Place]) -> rota.Place | None:
+    wanted = next(tracker.get_latest_entity_values("place"), None)
+    return next((place for place in places if place.id == wanted), None)
+
+
+def _typed(tracker: Tracker, places: list[rota.Place]) -> rota.Place | None:
+    text = str(tracker.latest_message.get("text") or "").casefold()
+    found = [place for place in places if place.name.casefold().split()[0] in text.split()]
+    return found[0] if len(found) == 1 else None  # two that fit are a question, not an answer
+
+
+def _offer_places(dispatcher: CollectingDispatcher, places: list[rota.Place]) -> None:
+    if not places:
+        dispatcher.utter_message(response="utter_no_safe_adults")
+        return
+    buttons = [
+        {"title": place.name, "payload": f"/choose_place{json.dumps({'place': place.id})}"}
+        for place in places
+    ]
+    dispatcher.utter_message(response="utter_offer_places", buttons=buttons)
+    dispatcher.utter_message(response="utter_offer_places_other")
+
+
+def _offer_adults(dispatcher: CollectingDispatcher, adults: list[rota.SafeAdult]) -> None:
+    if not adults:
+        dispatcher.utter_message(response="utter_no_safe_adults")
+        return
+    dispatcher.utter_message(response="utter_offer_safe_adults")
+    for adult in adults:
+        dispatcher.utter_message(
+            response="utter_safe_adult_card",
+            adult=adult.name,
+            role=adult.role,
+            trained_for=", ".join(adult.trained_for),
+            hours=adult.hours,
+            answers_by=", ".join(adult.answers_by),
+            payload=f"/choose_safe_adult{json.dumps({'safe_adult': adult.id})}",
+        )
+    dispatcher.utter_message(response="utter_safe_adults_other")

@@ -1,0 +1,303 @@
+"""The one path of a message: stored, assessed, routed, and never left without words."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from bot import handover, transcript
+from bot.bootstrap import Core
+from bot.changes import Changes
+from bot.conversation import (
+    Conversations,
+    EmptyMessage,
+    MessageTooLong,
+    NoSuchConversation,
+    UnknownChoice,
+    UnknownSpeaker,
+    own_words,
+    read_answer,
+)
+from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
+from bot.risk import detector
+from bot.risk.taxonomy import Finding, Level, Memory
+from tests.conftest import ScriptedDialogue
+
+DISCLOSURE = "my stepdad hits me when hes had a drink"
+OVERDOSE = "ive taken loads of paracetamol"
+SAFETY = {"custom": {"earshot": {"safety": "high"}}}
+
+
+@pytest.fixture
+def conversations(core: Core, dialogue: ScriptedDialogue) -> Conversations:
+    return Conversations(core, dialogue, detector.assess, Changes(core.store))
+
+
+@pytest.fixture
+async def chat(conversations: Conversations) -> str:
+    return (await conversations.start_web()).conversation_id
+
+
+def message(chat: str, text: str = "", client_id: str = "m1", **more) -> InboundMessage:
+    return InboundMessage(chat, Channel.WEB, client_id, text=text, **more)
+
+
+def said(core: Core, chat: str, sender: Sender = Sender.BOT) -> list[str]:
+    with core.store.read() as uow:
+        return [m.text for m in uow.messages(chat) if m.sender == sender.value]
+
+
+def open_case(core: Core, chat: str):
+    with core.store.read() as uow:
+        return uow.open_handover_of(chat)
+
+
+async def test_a_new_conversation_says_what_is_private_before_anything_else(core: Core, chat: str) -> None:
+    words = said(core, chat)
+    assert words[:2] == [
+        core.content.say("utter_opening_hello"),
+        core.content.say("utter_opening_private"),
+    ]
+
+
+async def test_a_message_is_answered_by_the_dialogue(conversations, core, chat, dialogue) -> None:
+    await conversations.take_turn(message(chat, "hello there"))
+    assert dialogue.asked == ["hello there"]
+    assert said(core, chat)[-1] == "Tell me more."
+    assert open_case(core, chat) is None
+
+
+async def test_the_same_client_id_twice_is_one_message(conversations, core, chat, dialogue) -> None:
+    first = await conversations.take_turn(message(chat, "hello there"))
+    again = await conversations.take_turn(message(chat, "hello there"))
+    assert first == again
+    assert said(core, chat, Sender.YOU) == ["hello there"]
+    assert dialogue.asked == ["hello there"]
+
+
+async def test_two_messages_at_once_are_both_kept_in_order(conversations, core, chat, dialogue) -> None:
+    await asyncio.gather(
+        *(conversations.take_turn(message(chat, f"message {n}", f"m{n}")) for n in range(8))
+    )
+    assert sorted(said(core, chat, Sender.YOU)) == [f"message {n}" for n in range(8)]
+    assert len(dialogue.asked) == 8
+
+
+@pytest.mark.parametrize("dialogue_does", ["down", "nonsense", "nothing", "the wrong safety words"])
+async def test_a_disclosure_gets_words_and_a_handover_whatever_the_dialogue_does(
+    conversations, core, chat, dialogue, dialogue_does
+) -> None:
+    dialogue.down = dialogue_does == "down"
+    dialogue.replies = {
+        "down": [],
+        "nonsense": [{"text": "Lovely! What is your favourite colour?"}],
+        "nothing": [],
+        "the wrong safety words": [{"text": "Noted."}, SAFETY],
+    }[dialogue_does]
+    text = OVERDOSE if dialogue_does == "the wrong safety words" else DISCLOSURE
+    await conversations.take_turn(message(chat, text))
+    assert open_case(core, chat) is not None
+    last = said(core, chat)[-1]
+    if text is OVERDOSE:
+        assert last.splitlines()[0] == "Call 999 now."
+    else:
+        assert "0800 1111" in last and "favourite colour" not in " ".join(said(core, chat))
+
+
+async def test_the_floor_is_silent_when_the_dialogue_said_the_safety_words(
+    conversations, core, chat, dialogue
+) -> None:
+    dialogue.replies = [{"text": "I believe you."}, SAFETY]
+    await conversations.take_turn(message(chat, DISCLOSURE))
+    assert said(core, chat)[-1] == "I believe you."
+    assert open_case(core, chat).level == "high"
+
+
+async def test_a_harmless_message_while_the_dialogue_is_down_gets_an_honest_answer(
+    conversations, core, chat, dialogue
+) -> None:
+    dialogue.down = True
+    await conversations.take_turn(message(chat, "who won the world cup"))
+    assert said(core, chat)[-1] == core.content.say("utter_machine_down")
+    assert open_case(core, chat) is None
+
+
+async def test_an_assessment_that_breaks_counts_as_danger(core, dialogue) -> None:
+    def broken(text: str, memory: Memory) -> Finding:
+        raise RuntimeError("broken on purpose")
+
+    conversations = Conversations(core, dialogue, broken, Changes(core.store))
+    chat = (await conversations.start_web()).conversation_id
+    await conversations.take_turn(message(chat, "anything at all"))
+    assert open_case(core, chat).level == "high"
+
+
+async def test_while_a_person_has_the_chat_the_dialogue_is_not_asked(
+    conversations, core, chat, dialogue
+) -> None:
+    await conversations.take_turn(message(chat, DISCLOSURE))
+    asked_before = list(dialogue.asked)
+    with core.uow() as uow:
+        worker = uow.rota().duty_line(core.now())[0].id
+        handover.accept(uow, uow.open_handover_of(chat).id, worker, core.now())
+        uow.commit()
+    await conversations.take_turn(message(chat, "are you a real person", "m2"))
+    await conversations.take_turn(message(chat, OVERDOSE, "m3"))
+    assert dialogue.asked == asked_before
+    assert open_case(core, chat).level == "immediate"  # shown to the worker who has it
+
+
+async def test_a_person_who_accepts_while_the_bot_is_thinking_silences_it(
+    conversations, core, chat, dialogue
+) -> None:
+    await conversations.take_turn(message(chat, DISCLOSURE))
+
+    def accept() -> None:
+        with core.uow() as uow:
+            worker = uow.rota().duty_line(core.now())[0].id
+            handover.accept(uow, uow.open_handover_of(chat).id, worker, core.now())
+            uow.commit()
+
+    dialogue.during = accept
+    dialogue.replies = [{"text": "too late"}]
+    await conversations.take_turn(message(chat, "hello", "m2"))
+    assert "too late" not in said(core, chat)
+
+
+async def test_a_message_that_a_crash_left_behind_is_answered_once(conversations, core, chat, dialogue) -> None:
+    await conversations.receive(message(chat, DISCLOSURE))  # and then the process died
+    assert open_case(core, chat) is None
+    another = Conversations(core, dialogue, detector.assess, Changes(core.store))
+    assert await another.answer_leftovers(core.now()) == 1
+    assert await another.answer_leftovers(core.now()) == 0
+    assert open_case(core, chat) is not None
+
+
+async def test_typed_commands_do_not_reach_the_dialogue_as_commands(conversations, chat, dialogue) -> None:
+    await conversations.take_turn(message(chat, "/restart"))
+    await conversations.take_turn(message(chat, " //door_me{}", "m2"))
+    await conversations.take_turn(message(chat, "///", "m3"))
+    assert dialogue.asked == ["restart", "door_me{}", "?"]
+
+
+async def test_only_choices_that_were_offered_can_be_pressed(conversations, core, chat, dialogue) -> None:
+    with core.store.read() as uow:
+        doors = uow.messages(chat)[-1]
+    offered = transcript.outbound(doors).choices[0]
+    await conversations.take_turn(message(chat, choice=offered.id, kind=Kind.CHOICE))
+    assert dialogue.asked == ["/door_me"]
+    for wrong in ("/restart", "3.99", "99999.0", "", "٣.0", "1" * 4000):
+        with pytest.raises(UnknownChoice):
+            await conversations.receive(message(chat, choice=wrong, kind=Kind.CHOICE, client_id="m2"))
+
+
+@pytest.mark.parametrize("text", ["", "   ", "\n\t"])
+async def test_an_empty_message_is_refused(conversations, chat, text) -> None:
+    with pytest.raises(EmptyMessage):
+        await conversations.receive(message(chat, text))
+
+
+async def test_a_huge_message_is_refused_not_cut(conversations, core, chat) -> None:
+    with pytest.raises(MessageTooLong):
+        await conversations.receive(message(chat, "x" * (MAX_TEXT + 1)))
+    assert said(core, chat, Sender.YOU) == []
+
+
+@pytest.mark.parametrize("text", ["😀😀😀", "<script>alert(1)</script>", "a\x00b", "\ud83d lone", "\u202eevil"])
+async def test_odd_text_is_kept_as_it_was(conversations, core, chat, text) -> None:
+    await conversations.take_turn(message(chat, text))
+    assert said(core, chat, Sender.YOU) == [text]
+
+
+async def test_an_edit_that_tells_of_harm_is_acted_on(conversations, core, chat, dialogue) -> None:
+    await conversations.take_turn(message(chat, "my stepdad"))
+    await conversations.take_turn(message(chat, "my step dad is nice", "m2", kind=Kind.EDIT))
+    assert open_case(core, chat) is None
+    assert dialogue.asked == ["my stepdad"]
+    await conversations.take_turn(message(chat, DISCLOSURE, "m3", kind=Kind.EDIT))
+    assert open_case(core, chat).level == "high"
+
+
+async def test_a_photo_gets_a_kind_answer_and_its_caption_is_read(conversations, core, chat, dialogue) -> None:
+    await conversations.take_turn(message(chat, kind=Kind.UNREADABLE, media="photo"))
+    assert said(core, chat)[-1] == core.content.say("utter_unreadable_media")
+    assert dialogue.asked == []
+    await conversations.take_turn(message(chat, DISCLOSURE, "m2", kind=Kind.UNREADABLE, media="photo"))
+    assert open_case(core, chat).level == "high"
+
+
+async def test_the_code_brings_a_conversation_back_however_it_is_typed(conversations) -> None:
+    started = await conversations.start_web()
+    typed = started.return_code.replace("-", "  ").upper()
+    again = await conversations.resume(typed)
+    assert again.conversation_id == started.conversation_id
+    assert again.token != started.token
+    with pytest.raises(NoSuchConversation):
+        await conversations.resume("five words that are wrong")
+
+
+async def test_a_speaker_goes_through_their_door(conversations, dialogue) -> None:
+    await conversations.start_web("friend")
+    assert dialogue.asked == ["/door_friend"]
+    with pytest.raises(UnknownSpeaker):
+        await conversations.start_web("wizard")
+
+
+async def test_the_same_telegram_chat_is_the_same_conversation(conversations, core) -> None:
+    one = await conversations.open(Channel.TELEGRAM, address="4711")
+    assert await conversations.open(Channel.TELEGRAM, address="4711") == one
+    assert await conversations.find(Channel.TELEGRAM, "4712") is None
+    with core.store.read() as uow:
+        assert uow.conversation(one).address == "4711"
+
+
+async def test_deleting_leaves_no_word_behind(conversations, core, chat) -> None:
+    await conversations.take_turn(message(chat, "hello marker-phrase"))
+    assert await conversations.erase(chat)
+    assert set(said(core, chat, Sender.YOU)) == {None}
+    with pytest.raises(NoSuchConversation):
+        await conversations.receive(message(chat, "still there?", "m2"))
+
+
+async def test_an_open_handover_is_not_deleted_under_the_staff(conversations, core, chat) -> None:
+    await conversations.take_turn(message(chat, DISCLOSURE))
+    assert not await conversations.erase(chat)
+    assert DISCLOSURE in said(core, chat, Sender.YOU)
+
+
+async def test_delete_asked_for_in_the_chat_is_done(conversations, core, chat, dialogue) -> None:
+    dialogue.replies = [{"text": "Done."}, {"custom": {"earshot": {"do": "delete"}}}]
+    await conversations.take_turn(message(chat, "delete this"))
+    with core.store.read() as uow:
+        assert uow.conversation(chat).erased_at
+
+
+async def test_a_level_never_goes_down_by_itself(conversations, core, chat) -> None:
+    await conversations.take_turn(message(chat, DISCLOSURE))
+    await conversations.take_turn(message(chat, "who won the world cup", "m2"))
+    with core.store.read() as uow:
+        assert Memory.from_dict(uow.conversation(chat).memory).level is Level.HIGH
+
+
+async def test_own_words_are_what_was_typed_and_not_what_was_pressed(conversations, core, chat) -> None:
+    await conversations.take_turn(message(chat, "mum is ill"))
+    with core.store.read() as uow:
+        offered = transcript.outbound(uow.messages(chat)[2]).choices[0].id
+    await conversations.take_turn(message(chat, choice=offered, kind=Kind.CHOICE, client_id="m2"))
+    with core.store.read() as uow:
+        assert own_words(uow, chat) == ["mum is ill"]
+
+
+def test_directives_are_taken_out_of_what_is_said() -> None:
+    answer = read_answer(
+        [
+            {"text": "Pick one.", "buttons": [{"title": "A", "payload": "/a"}]},
+            {"custom": {"earshot": {"cards": [{"title": "Ms Begum", "lines": []}], "asked": "safe_now"}}},
+            {"custom": {"earshot": {"safety": "immediate"}}},
+            {"custom": {"somebody": "else"}},
+        ]
+    )
+    assert [reply.text for reply in answer.replies] == ["Pick one."]
+    assert answer.replies[0].cards == [{"title": "Ms Begum", "lines": []}]
+    assert (answer.asked, answer.safety) == ("safe_now", Level.IMMEDIATE)

@@ -1,0 +1,210 @@
+"""What the detector makes of whole messages, alone and in a conversation."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.risk.detector import Detector, assess, default_detector
+from bot.risk.taxonomy import About, Category, Finding, Level, Memory
+
+DETECTOR = Detector.load()
+DISCLOSURES = sorted({text for f in DETECTOR.data.families if f.level.needs_person for text in f.must_match})
+SERIOUS = Memory(level=Level.HIGH, categories=(Category.PHYSICAL_ABUSE,))
+
+
+@pytest.mark.parametrize(
+    ("text", "level", "category", "about"),
+    [
+        (
+            "i dont really want to go home tonight, my stepdad hits me when hes had a drink",
+            Level.HIGH, Category.PHYSICAL_ABUSE, About.SELF,
+        ),
+        ("my stepdad hurts me dont tell", Level.HIGH, Category.PHYSICAL_ABUSE, About.SELF),
+        (
+            "my friend cuts herself, she made me swear not to tell",
+            Level.HIGH, Category.SELF_HARM, About.FRIEND,
+        ),
+        (
+            "I'm being forced to have sex and I'm only 12 years old",
+            Level.HIGH, Category.SEXUAL_ABUSE, About.SELF,
+        ),
+        ("ive taken loads of paracetamol", Level.IMMEDIATE, Category.MEDICAL_EMERGENCY, About.SELF),
+        ("im on a bridge", Level.IMMEDIATE, Category.SUICIDE, About.SELF),
+        ("dad has a knife now", Level.IMMEDIATE, Category.PHYSICAL_ABUSE, About.SELF),
+        ("my friend wont wake up", Level.IMMEDIATE, Category.MEDICAL_EMERGENCY, About.FRIEND),
+        (
+            "they are taking me abroad tonight to be married",
+            Level.IMMEDIATE, Category.HONOUR_BASED_ABUSE, About.SELF,
+        ),
+        (
+            "im meeting a man from online tonight",
+            Level.IMMEDIATE, Category.SEXUAL_EXPLOITATION, About.SELF,
+        ),
+        (
+            "what would happen if someone told you their uncle touches them",
+            Level.HIGH, Category.SEXUAL_ABUSE, About.SELF,
+        ),
+        ("i dont want to be here anymore", Level.HIGH, Category.SUICIDE, About.SELF),
+        ("my son said he wants to die", Level.HIGH, Category.SUICIDE, About.OWN_CHILD),
+        ("the man next door beats his kids", Level.HIGH, Category.PHYSICAL_ABUSE, About.OTHER_CHILD),
+        ("my parents argue all the time", Level.CONCERN, Category.FAMILY_CONFLICT, About.SELF),
+        ("im being bullied", Level.CONCERN, Category.BULLYING, About.SELF),
+    ],
+)  # fmt: skip
+def test_a_plain_disclosure_has_its_level_category_and_child(
+    text: str, level: Level, category: Category, about: About
+) -> None:
+    finding = DETECTOR.assess(text)
+    assert finding.level is level
+    assert category in finding.categories
+    assert finding.about is about
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "this homework is killing me", "who won the world cup", "mum will kill me lol",
+        "i could murder a pizza",
+        "dying of embarrassment", "nobody hurts me", "i would never hurt myself", "in Roblox i got stabbed",
+        "we watched a film where a girl gets kidnapped", "for history we learned about child labour",
+        "hi", "thanks so much", "what time do you open", "", "😀😀", "ok bye x",
+    ],
+)  # fmt: skip
+def test_ordinary_talk_is_nothing(text: str) -> None:
+    assert DETECTOR.assess(text).level is Level.NONE
+
+
+_BEFORE = [
+    "hi",
+    "hello there ",
+    "hey 😀",
+    "LOL ",
+    "i had pizza for lunch. ",
+    "what are you doing? ",
+    "so um ",
+    "i watched a film today and ",
+    "we played fortnite after school ",
+    "this homework is killing me. ",
+]
+_AFTER = [
+    " lol",
+    " jk",
+    " 😂😂",
+    "!!!",
+    " haha",
+    " anyway i like football",
+    ". what time do you close?",
+    " thx x",
+]
+
+
+@given(st.sampled_from(DISCLOSURES), st.sampled_from(_BEFORE), st.sampled_from(_AFTER), st.booleans())
+@settings(max_examples=500, deadline=None)
+def test_small_talk_emoji_capitals_and_jk_never_lower_a_disclosure(
+    text: str, before: str, after: str, shouting: bool
+) -> None:
+    alone = DETECTOR.assess(text).level
+    for dressed in (f"{before} {text}", f"{text}{after}", f"{before} {text}{after}"):
+        assert DETECTOR.assess(dressed.upper() if shouting else dressed).level >= alone
+
+
+@given(st.text(alphabet=st.characters(), max_size=400))
+@settings(max_examples=300, deadline=None)
+def test_no_text_breaks_the_detector(text: str) -> None:
+    finding = DETECTOR.assess(text)
+    assert Finding.from_dict(finding.to_dict()) == finding
+
+
+@pytest.mark.parametrize(
+    "text", ["\x00", "\ud800", "a" * 50_000, "my dad hits me " * 3_000, "😀" * 9_000, "a." * 9_000]
+)
+def test_no_odd_or_huge_text_breaks_the_detector(text: str) -> None:
+    assert isinstance(DETECTOR.assess(text), Finding)
+
+
+@pytest.mark.parametrize("text", DISCLOSURES)
+def test_evidence_quotes_the_text_as_typed(text: str) -> None:
+    dressed = f"Heyyy 😀 — {text} \u200b!"
+    for item in DETECTOR.assess(dressed).evidence:
+        assert dressed[item.start : item.end] == item.words
+        assert item.words
+
+
+def test_a_disclosure_at_the_end_of_a_long_message_is_heard() -> None:
+    filler = "we went to the park and had chips and played football with my cousins and it was sunny " * 40
+    assert DETECTOR.assess(filler + "my stepdad hits me").level is Level.HIGH
+
+
+def test_a_joke_elsewhere_does_not_silence_harm() -> None:
+    assert DETECTOR.assess("this homework is killing me lol and my dad punches me").level is Level.HIGH
+    assert DETECTOR.assess("nobody at school hits me but my dad hits me").level is Level.HIGH
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "level"),
+    [
+        ("danger_now", "yes", Level.IMMEDIATE),
+        ("danger_now", "hes here now", Level.IMMEDIATE),
+        ("safe_now", "no", Level.IMMEDIATE),
+        ("safe_now", "yes", Level.NONE),
+        ("suicide_thoughts", "yes", Level.HIGH),
+        ("suicide_thoughts", "yeah all the time", Level.HIGH),
+        ("suicide_plan", "yes", Level.IMMEDIATE),
+        ("tonight", "yes", Level.IMMEDIATE),
+        (None, "yes", Level.NONE),
+        ("danger_now", "no", Level.NONE),
+    ],
+)
+def test_a_bare_answer_is_read_in_the_place_of_its_question(
+    asked: str | None, answer: str, level: Level
+) -> None:
+    assert DETECTOR.assess(answer, Memory(asked=asked)).level is level
+
+
+def test_he_did_it_again_after_a_disclosure_is_high() -> None:
+    finding = DETECTOR.assess("he did it again", SERIOUS)
+    assert finding.level is Level.HIGH
+    assert finding.categories == (Category.PHYSICAL_ABUSE,)
+    assert finding.evidence[0].layer == "memory"
+    assert DETECTOR.assess("he did it again").level < Level.HIGH
+
+
+def test_someone_outside_after_a_disclosure_is_immediate() -> None:
+    assert DETECTOR.assess("he is outside", SERIOUS).level is Level.IMMEDIATE
+    assert DETECTOR.assess("he is outside").level is Level.NONE
+
+
+def test_a_parent_stays_a_parent_when_words_do_not_say() -> None:
+    assert DETECTOR.assess("he keeps cutting himself", Memory(about=About.OWN_CHILD)).about is About.OWN_CHILD
+
+
+def test_a_conversation_never_goes_down() -> None:
+    memory = Memory().after(DETECTOR.assess("my dad hits me")).after(DETECTOR.assess("lol ok"))
+    assert memory.level is Level.HIGH
+
+
+def test_the_module_function_uses_one_shared_detector() -> None:
+    assert default_detector() is default_detector()
+    assert assess("my dad hits me").level is Level.HIGH
+
+
+def test_reading_is_fast_enough_for_every_message() -> None:
+    times = []
+    for text in DISCLOSURES[:200]:
+        began = time.perf_counter()
+        DETECTOR.assess(text)
+        times.append(time.perf_counter() - began)
+    assert sorted(times)[int(len(times) * 0.95)] < 0.05
+    began = time.perf_counter()
+    DETECTOR.assess(("i went to school and then my mum and my dad and me had tea at home " * 70)[:4000])
+    assert time.perf_counter() - began < 1.0
+
+
+def test_loading_is_fast() -> None:
+    began = time.perf_counter()
+    Detector.load()
+    assert time.perf_counter() - began < 5
