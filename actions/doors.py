@@ -19,7 +19,7 @@ ABOUT = {
 
 
 class ActionGoThroughDoor(Action):
-    """Remembers the door and says the words behind it."""
+    """Remembers the door and says the words behind it; at the same door again it listens on."""
 
     def name(self) -> str:
         return "action_go_through_door"
@@ -29,5 +29,6 @@ class ActionGoThroughDoor(Action):
         with core().uow() as uow:
             conversation.note_choice(uow, tracker.sender_id, about=ABOUT[door])
             uow.commit()
-        dispatcher.utter_message(response=f"utter_{door}")
+        again = tracker.get_slot("about") == ABOUT[door]
+        dispatcher.utter_message(response="utter_listening" if again else f"utter_{door}")
         return [SlotSet("about", ABOUT[door]), SlotSet("asked", "worry")]

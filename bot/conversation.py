@@ -383,6 +383,7 @@ class Conversations:
                 client_id=message.client_id,
                 payload=payload,
             )
+            conversation.unreachable_at = None  # whoever writes can be reached again
             uow.commit()
             return stored.seq
 
@@ -513,13 +514,17 @@ class Conversations:
             conversation = self._live(uow, conversation_id)
             if uow.open_handover_of(conversation_id):
                 return False
+            goodbyes = 0
             for message in uow.messages(conversation_id):
-                message.text = message.choices = message.cards = message.finding = None
-                message.name = message.payload = None
+                if conversation.address and message.sender != Sender.YOU.value and not message.delivered_at:
+                    goodbyes += 1  # "it is deleted" still has to be said; the outbox wipes it afterwards
+                    continue
+                transcript.wipe(message)
                 message.answered_at = message.answered_at or now
-                message.delivered_at = message.delivered_at or now
             conversation.session_hash = conversation.code_hash = None
-            conversation.address_hash = conversation.address = conversation.memory = None
+            conversation.address_hash = conversation.memory = None
+            if not goodbyes:
+                conversation.address = None
             conversation.erased_at = now
             uow.forget_dialogue(conversation_id)
             uow.audit(now, "person", "erased", conversation_id=conversation_id)

@@ -96,6 +96,12 @@ def outbound(message: Message) -> OutboundMessage:
     )
 
 
+def wipe(message: Message) -> None:
+    """Take every word out of a stored message; that there was one remains."""
+    message.text = message.choices = message.cards = message.finding = None
+    message.name = message.payload = None
+
+
 def payload_of(uow: UnitOfWork, conversation_id: str, choice_id: str) -> tuple[str, str] | None:
     """Title and payload of a choice that was offered in this conversation, or None.
 

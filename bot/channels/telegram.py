@@ -124,8 +124,10 @@ class TelegramChannel:
         """
         if self._task is None:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        while not self._task.done():
+            # A cancellation that meets a time-out in the same instant is lost: ask until it is heard.
+            self._task.cancel()
+            await asyncio.wait([self._task], timeout=1.0)
         self._task = None
         await self._intake.stop(GRACE)
         await self._handler.finish(GRACE)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import httpx
 import structlog
@@ -63,11 +63,7 @@ def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
             await telegram.start()
             running.append(asyncio.create_task(_keep("outbox", outbox.run_forever)))
         yield
-        for task in running:
-            task.cancel()
-        for task in running:
-            with suppress(asyncio.CancelledError):
-                await task
+        await _end(running)
         if telegram:
             await telegram.stop()
         if isinstance(dialogue, RasaDialogue):
@@ -78,13 +74,15 @@ def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
         return JSONResponse({"alive": True})
 
     async def readyz(_request: Request) -> Response:
+        rasa = dialogue if isinstance(dialogue, RasaDialogue) else None
         parts = {
             "database": await to_thread.run_sync(_database_ready, core),
-            "rasa": await _rasa_ready(core),
+            "rasa": bool(rasa) and await rasa.alive(),
             "actions": await _answers(f"{core.settings.actions_url}/health"),
-            "model": isinstance(dialogue, RasaDialogue) and await dialogue.ready(),
+            "model": bool(rasa) and await rasa.ready(),
         }
-        return JSONResponse({"ready": all(parts.values()), **parts}, 200 if all(parts.values()) else 503)
+        ready = all(parts.values())
+        return JSONResponse({"ready": ready, **parts}, 200 if ready else 503)
 
     app = Starlette(
         routes=[
@@ -126,15 +124,20 @@ async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(1)
 
 
+async def _end(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel until it is heard: Python 3.10's wait_for may swallow a cancellation (bpo-37658)."""
+    pending = set(tasks)
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=0.5)
+
+
 def _database_ready(core: Core) -> bool:
     try:
         return is_current(core.store)
     except SQLAlchemyError:
         return False
-
-
-async def _rasa_ready(core: Core) -> bool:
-    return await _answers(f"{core.settings.rasa_url}/version")
 
 
 async def _answers(url: str) -> bool:

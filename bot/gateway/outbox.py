@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from itertools import groupby
 from typing import Protocol
 
@@ -53,22 +54,33 @@ class Outbox:
         self._changes = changes
         self._channel = channel
         self._push = push
+        self._under_way: dict[str, asyncio.Task[None]] = {}
 
     async def run_forever(self) -> None:
-        """Deliver for the life of the gateway."""
+        """Deliver for the life of the gateway; one slow conversation holds up no other."""
         async with self._changes.watch() as watch:
             while True:
                 try:
-                    await self.deliver_due()
+                    await self._begin_due()
                 except SQLAlchemyError as error:
                     log.warning("outbox_unreadable", error=type(error).__name__)
-                    await asyncio.sleep(LOOK_EVERY)
                 await watch.wait(LOOK_EVERY)
 
     async def deliver_due(self) -> None:
-        """Deliver everything that is due now; conversations do not wait for each other."""
-        claimed = await to_thread.run_sync(self._claim)
-        await asyncio.gather(*(self._deliver_one(*conversation) for conversation in claimed))
+        """Deliver everything that is due now and wait until it is done."""
+        await self._begin_due()
+        await asyncio.gather(*self._under_way.values())
+
+    async def _begin_due(self) -> None:
+        for conversation_id, address, messages in await to_thread.run_sync(self._claim):
+            task = asyncio.create_task(self._deliver_one(conversation_id, address, messages))
+            self._under_way[conversation_id] = task
+            task.add_done_callback(partial(self._ended, conversation_id))
+
+    def _ended(self, conversation_id: str, task: asyncio.Task[None]) -> None:
+        self._under_way.pop(conversation_id, None)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("delivery_failed", conversation=conversation_id, error=type(error).__name__)
 
     def _claim(self) -> list[tuple[str, str, list[tuple[int, OutboundMessage]]]]:
         now = self._core.now()
@@ -78,7 +90,7 @@ class Outbox:
             for conversation, group in groupby(rows, key=lambda row: row[1]):
                 messages = [message for message, _ in group]
                 due = messages[0].next_try_at
-                if due and due > now:
+                if conversation.id in self._under_way or (due and due > now):
                     continue  # the first must go first
                 for message in messages:
                     message.next_try_at = now + timedelta(seconds=CLAIM)
@@ -111,9 +123,16 @@ class Outbox:
         now = self._core.now()
         with self._core.uow() as uow:
             for message in uow.messages_by_id(message_ids):
-                if again_in is None:
-                    message.delivered_at, message.next_try_at = now, None
-                else:
+                if again_in is not None:
                     message.attempts += 1
                     message.next_try_at = now + timedelta(seconds=again_in)
+                    continue
+                message.delivered_at, message.next_try_at = now, None
+                conversation = uow.conversation(message.conversation_id)
+                if conversation.erased_at:
+                    # The last words of a deleted chat were said: now nothing is left of it.
+                    transcript.wipe(message)
+                    uow.session.flush()
+                    if not uow.undelivered_of(conversation.id):
+                        conversation.address = None
             uow.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,10 +11,15 @@ import httpx
 from bot.conversation import DialogueDown
 
 
+#: The conversation in which readiness is tried out; it belongs to nobody.
+READINESS_SENDER = "readyz"
+
+
 class RasaDialogue:
     """The dialogue led by Rasa. One instance and one connection pool per gateway."""
 
     def __init__(self, url: str) -> None:
+        self._ready_until = 0.0
         self._client = httpx.AsyncClient(base_url=url, limits=httpx.Limits(max_connections=64))
 
     async def ask(
@@ -36,13 +42,23 @@ class RasaDialogue:
             raise DialogueDown("not a list of replies")
         return replies
 
-    async def ready(self) -> bool:
-        """Whether Rasa is up with a model loaded."""
+    async def alive(self) -> bool:
+        """Whether the Rasa server listens."""
         try:
-            response = await self._client.get("/status", timeout=1.0)
-            return response.status_code == 200 and bool(response.json().get("model_file"))
-        except (httpx.HTTPError, ValueError):
+            return (await self._client.get("/", timeout=1.0)).status_code == 200
+        except httpx.HTTPError:
             return False
+
+    async def ready(self) -> bool:
+        """Whether Rasa answers with a model loaded. Asks as a person would, at most every ten seconds."""
+        if time.monotonic() > self._ready_until:
+            try:
+                if not await self.ask(READINESS_SENDER, "/greet", {}, timeout=3.0):
+                    return False
+            except DialogueDown:
+                return False
+            self._ready_until = time.monotonic() + 10
+        return True
 
     async def close(self) -> None:
         """Close the connections."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from bot.risk.families import Family, Governs, Guard, RiskData
 from bot.risk.matching import Message, PhraseIndex, Span
@@ -30,7 +31,11 @@ class PhraseLayer:
         """Evidence for every family that still stands, each with its longest words."""
         found = self.index.find(message)
         clauses = _clauses(message, found.get(_BREAK, ()))
-        guards = [(self._guards[key], spans) for key, spans in found.items() if key in self._guards]
+        guards = [
+            (self._guards[key], _by_clause(spans, clauses))
+            for key, spans in found.items()
+            if key in self._guards
+        ]
         standing: list[tuple[Family, Span]] = []
         for key, spans in found.items():
             if key not in self._families:
@@ -79,22 +84,41 @@ def _clauses(message: Message, breaks: Collection[Span]) -> list[int]:
     return clauses
 
 
-def _takes_back(guard: Guard, spans: set[Span], match: Span, message: Message, clauses: list[int]) -> bool:
+def _by_clause(spans: Collection[Span], clauses: Sequence[int]) -> dict[int, list[Span]]:
+    """Spans by the clause they stand in, without those that run over into the next.
+
+    An idiom does not run on over "but" or "and my": those begin something else. Looking in few clauses
+    also keeps the time for a very long text in proportion to its length.
+    """
+    found: dict[int, list[Span]] = defaultdict(list)
+    for span in spans:
+        if clauses[span.start] == clauses[span.end - 1]:
+            found[clauses[span.start]].append(span)
+    return found
+
+
+def _takes_back(
+    guard: Guard,
+    by_clause: Mapping[int, Sequence[Span]],
+    match: Span,
+    message: Message,
+    clauses: Sequence[int],
+) -> bool:
     words = message.words
     if guard.spares and not guard.spares.isdisjoint(words[match.start : match.end]):
         return False
     if guard.unless and not guard.unless.isdisjoint(words[match.end : match.end + UNLESS_REACH]):
         return False
     clause = clauses[match.end - 1]
-    for span in spans:
-        if clauses[span.start] != clauses[span.end - 1]:
-            continue  # An idiom does not run on over "but" or "and my": those begin something else.
-        same = clauses[span.end - 1] == clause
+    near = {clauses[max(match.start - 1, 0)], clauses[match.start], clause}
+    for span in (span for number in near for span in by_clause.get(number, ())):
+        same = clauses[span.start] == clause
         if guard.governs is Governs.INSIDE:
             if span.start <= match.start and match.end <= span.end:
                 return True
         elif guard.governs is Governs.OVER:
-            if span.start < match.end <= span.end + 1:
+            # One word more may follow: "going to kill him at fifa tonight".
+            if max(span.start, match.start) < min(span.end, match.end) and match.end <= span.end + 1:
                 return True
         elif guard.governs is Governs.NEXT:
             if span.end == match.start:
@@ -103,7 +127,7 @@ def _takes_back(guard: Guard, spans: set[Span], match: Span, message: Message, c
             if same and span.end <= match.start:
                 return True
         elif guard.governs is Governs.BEFORE:
-            if clauses[span.start] == clause and match.end <= span.start:
+            if same and match.end <= span.start:
                 return True
         elif same:
             return True

@@ -64,12 +64,19 @@ def open_store(settings: Settings, content: Content) -> Store:
     database_url = settings.database_url
     if database_url.startswith("sqlite"):
         engine = create_engine(
-            database_url, future=True, connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False}
+            database_url,
+            future=True,
+            hide_parameters=True,
+            connect_args={"timeout": BUSY_TIMEOUT, "check_same_thread": False},
         )
         _prepare_sqlite(engine)
     else:
         engine = create_engine(
-            database_url, future=True, pool_pre_ping=True, connect_args={"connect_timeout": int(BUSY_TIMEOUT)}
+            database_url,
+            future=True,
+            hide_parameters=True,
+            pool_pre_ping=True,
+            connect_args={"connect_timeout": int(BUSY_TIMEOUT)},
         )
     engine.dialect.cipher = cipher
     return Store(engine, cipher, settings, content)
@@ -203,6 +210,16 @@ class UnitOfWork:
             )
             .order_by(Message.conversation_id, Message.seq)
         ).all()
+
+    def undelivered_of(self, conversation_id: str) -> int:
+        """How many outgoing messages of a conversation no channel has taken yet."""
+        return self.session.scalar(
+            select(func.count(Message.id)).where(
+                Message.conversation_id == conversation_id,
+                Message.sender != "you",
+                Message.delivered_at.is_(None),
+            )
+        )
 
     def messages_by_id(self, message_ids: Sequence[int]) -> Sequence[Message]:
         """Messages by their ids in the database."""

@@ -1,0 +1,107 @@
+"""Reaching a person: what is offered is the rota, and nothing goes before a yes."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+
+import pytest
+
+from actions.consent import ActionAskConsent, ActionPassOn
+from actions.person import ActionChooseSafeAdult, ActionOfferPlaces, ActionOfferSafeAdults, ActionOpenPerson
+from bot.handover import status
+from tests.actions.conftest import CONVERSATION, Child
+
+#: In the night only the night team is there, and both of them have pressed "off duty".
+NIGHT = datetime(2026, 11, 25, 2, 0, tzinfo=timezone.utc)
+
+
+def handover_of(child: Child):
+    with child.core.store.read() as uow:
+        return uow.last_handover_of(CONVERSATION)
+
+
+def test_asking_for_a_person_opens_a_handover_at_once(child: Child):
+    said = child.hears(ActionOpenPerson(), "talk_to_person")
+    assert said.names == ["utter_person_coming"]
+    assert said.values("utter_person_coming")["by_when"]
+    assert handover_of(child).kind == "message"
+
+
+def test_asking_twice_says_who_was_asked(child: Child):
+    child.hears(ActionOpenPerson(), "talk_to_person")
+    assert child.hears(ActionOpenPerson(), "talk_to_person").names == ["utter_person_already"]
+
+
+@pytest.mark.parametrize(
+    ("door", "words"), [("self", "utter_person_off_duty"), ("own_child", "utter_person_off_duty_adult")]
+)
+def test_when_nobody_is_on_duty_it_says_so(child: Child, at, door, words):
+    child.slots["about"] = door
+    with child.core.uow() as uow:
+        for person in ("priya-nair", "owen-hughes"):
+            uow.staff_member(person).off_duty = True
+        uow.commit()
+    with at(NIGHT):
+        said = child.hears(ActionOpenPerson(), "talk_to_person")
+    assert said.names == [words]
+    assert said.messages[0]["by_when"] == "8am"  # the day team starts at 7, with an hour to answer
+
+
+def test_the_places_are_those_of_the_rota(child: Child):
+    said = child.hears(ActionOfferPlaces(), "affirm")
+    buttons = said.values("utter_offer_places")["buttons"]
+    assert {b["title"] for b in buttons} >= {"Oakfield Secondary School", "Harbour Youth Centre"}
+    assert json.loads(buttons[0]["payload"].removeprefix("/choose_place"))["place"]
+
+
+def test_a_place_pressed_shows_its_adults_with_what_a_child_asks_about_them(child: Child):
+    said = child.hears(ActionOfferSafeAdults(), "choose_place", entities={"place": "oakfield"})
+    card = said.values("utter_safe_adult_card")
+    assert all(card[k] for k in ("adult", "role", "trained_for", "hours", "answers_by"))
+    names = [m["adult"] for m in said.messages if m["response"] == "utter_safe_adult_card"]
+    assert sorted(names) == ["Mr Reilly", "Ms Begum"]
+    with child.core.store.read() as uow:
+        assert uow.conversation(CONVERSATION).place_id == "oakfield"
+
+
+def test_a_place_typed_is_found_by_its_name(child: Child):
+    said = child.hears(ActionOfferSafeAdults(), "choose_place", "i go to Brookside")
+    assert said.values("utter_safe_adult_card")["adult"] == "Mrs Mensah"
+
+
+def test_a_place_nobody_knows_shows_the_places(child: Child):
+    said = child.hears(ActionOfferSafeAdults(), "choose_place", "hogwarts")
+    assert said.names == ["utter_offer_places", "utter_offer_places_other"]
+
+
+def test_a_chosen_adult_is_noted_and_the_exact_words_are_shown(child: Child):
+    child.types("they leave me out")
+    child.types("every day")
+    said = child.hears(ActionChooseSafeAdult(), "choose_safe_adult", entities={"safe_adult": "tom-reilly"})
+    assert said.names == ["utter_safe_adult_chosen", "utter_consent_words", "utter_ask_consent"]
+    assert said.values("utter_consent_words")["words"] == "they leave me out\nevery day"
+    assert said.slots == {"safe_adult": "tom-reilly", "asked": "consent"}
+    assert handover_of(child) is None
+
+
+def test_an_adult_wanted_but_not_named_shows_the_places(child: Child):
+    said = child.hears(ActionChooseSafeAdult(), "choose_safe_adult", "can i tell a teacher")
+    assert said.names[0] == "utter_offer_places"
+
+
+def test_without_any_words_nothing_is_asked_for(child: Child):
+    said = child.hears(ActionAskConsent(), "pass_on_words")
+    assert said.names == ["utter_consent_nothing_yet"]
+    assert said.slots["asked"] == "worry"
+
+
+def test_after_a_yes_the_words_that_were_shown_go_to_the_adult_who_was_chosen(child: Child):
+    child.types("they leave me out")
+    child.hears(ActionChooseSafeAdult(), "choose_safe_adult", entities={"safe_adult": "tom-reilly"})
+    child.types("yes send it")
+    said = child.hears(ActionPassOn(), "affirm", "yes send it")
+    assert said.values("utter_passed_on")["who"] == "Mr Reilly"
+    assert handover_of(child).details == {"words": "they leave me out"}
+    with child.core.store.read() as uow:
+        assert status(uow, CONVERSATION, child.core.now()).state == "waiting"

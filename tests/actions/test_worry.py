@@ -1,0 +1,105 @@
+"""Hearing a worry: the words fit the topic and the person, one question at a time, no nagging."""
+
+from __future__ import annotations
+
+import pytest
+
+from actions._topics import GRAVE, TOPIC_OF_CATEGORY, TOPICS
+from actions.worry import ActionHearWorry
+from bot.bootstrap import Core
+from bot.handover import open_handover
+from bot.risk.taxonomy import Category
+from tests.actions.conftest import CONVERSATION, Child
+
+
+def asked_in(core: Core, names: list[str]) -> int:
+    """The most question marks that these responses can hold together, whichever variant is said."""
+    return sum(max(v.text.count("?") for v in core.content.variations(name)) for name in names)
+
+
+@pytest.mark.parametrize("topic", sorted(TOPICS))
+@pytest.mark.parametrize("door", ["self", "friend", "own_child", "other_child"])
+def test_every_topic_has_words_for_everyone_and_at_most_one_question(child: Child, topic, door):
+    child.slots["about"] = door
+    for _ in range(4):
+        said = child.hears(ActionHearWorry(), f"worry_{topic}")
+        assert all(name in child.core.content for name in said.names)
+        assert asked_in(child.core, said.names) <= 1
+
+
+def test_every_category_of_risk_has_words():
+    assert set(TOPIC_OF_CATEGORY) == {category.value for category in Category}
+
+
+def test_every_worry_intent_has_words(domain):
+    worries = {i.removeprefix("worry_") for i in domain["intents"] if i.startswith("worry_")}
+    assert worries == TOPICS
+
+
+def test_the_first_worry_gets_a_question_and_the_second_an_offer(child: Child):
+    first = child.hears(ActionHearWorry(), "worry_bullying")
+    second = child.hears(ActionHearWorry(), "worry_bullying")
+    third = child.hears(ActionHearWorry(), "worry_bullying")
+    assert first.names == ["utter_hear_bullying", "utter_wonder_bullying"]
+    assert second.names == ["utter_hear_more", "utter_offer_adult"]
+    assert second.slots["asked"] == "offer_adult"
+    assert "utter_offer_adult" not in third.names
+
+
+def test_another_topic_is_met_with_its_own_words(child: Child):
+    child.hears(ActionHearWorry(), "worry_bullying")
+    said = child.hears(ActionHearWorry(), "worry_bereavement")
+    assert said.names[0] == "utter_hear_bereavement"
+
+
+def test_a_parent_is_offered_help_and_a_neighbour_a_report(child: Child):
+    offers = {}
+    for door in ("own_child", "other_child"):
+        child.slots.update(about=door, worries=1)
+        offers[door] = child.hears(ActionHearWorry(), "worry_school").names[-1]
+    assert offers == {"own_child": "utter_offer_help_adult", "other_child": "utter_offer_report"}
+
+
+def test_what_is_said_outright_counts_more_than_the_door(child: Child):
+    child.slots["about"] = "self"
+    evidence = [{"layer": "phrase", "family": "x", "words": "my friend", "start": 0, "end": 9}]
+    risk = {"level": "concern", "categories": ["neglect"], "about": "friend", "evidence": evidence}
+    said = child.hears(ActionHearWorry(), "worry_neglect", risk=risk)
+    assert said.names[0] == "utter_hear_neglect_friend"
+    assert said.slots["about"] == "friend"
+
+
+def test_a_parent_who_says_i_still_speaks_about_the_child(child: Child):
+    child.slots["about"] = "own_child"
+    risk = {"level": "concern", "categories": ["neglect"], "about": "self", "evidence": [{"words": "i"}]}
+    assert child.hears(ActionHearWorry(), "worry_neglect", risk=risk).slots["about"] == "own_child"
+
+
+def test_thoughts_of_suicide_are_asked_about_plainly(child: Child):
+    said = child.hears(ActionHearWorry(), "worry_suicide")
+    assert said.names[-1] == "utter_ask_suicide_thoughts"
+    assert said.slots["asked"] == "suicide_thoughts"
+
+
+@pytest.mark.parametrize("topic", sorted(GRAVE))
+def test_a_grave_topic_asks_whether_they_are_safe(child: Child, topic):
+    said = child.hears(ActionHearWorry(), f"worry_{topic}")
+    assert said.names[-1] == "utter_safety_stay"
+    assert said.slots["asked"] == "safe_now"
+
+
+def test_while_a_person_is_coming_nothing_more_is_offered(child: Child):
+    with child.core.uow() as uow:
+        opened = open_handover(uow, CONVERSATION, now=child.core.now())
+        uow.commit()
+    said = child.hears(ActionHearWorry(), "worry_low_mood")
+    assert said.names == ["utter_hear_low_mood", "utter_will_be_read"]
+    assert said.values("utter_will_be_read")["who"] == opened.who
+
+
+def test_with_an_adult_chosen_the_words_are_shown_after_the_worry(child: Child):
+    child.slots["safe_adult"] = "tom-reilly"
+    child.types("they push me on the stairs")
+    said = child.hears(ActionHearWorry(), "worry_bullying", "they push me on the stairs")
+    assert said.names[-1] == "utter_ask_consent"
+    assert said.slots["asked"] == "consent"
