@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import ActiveLoop, SlotSet
+from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from bot import handover
@@ -13,8 +13,6 @@ from bot.bootstrap import core
 from bot.handover import Opened
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level, Memory
 
-#: Harm to the body that an ambulance is for.
-MEDICAL = {Category.MEDICAL_EMERGENCY, Category.SUICIDE, Category.SELF_HARM}
 #: Harm that children blame themselves for; they are told that it is not their fault.
 DONE_TO_THEM = {
     Category.PHYSICAL_ABUSE,
@@ -25,6 +23,14 @@ DONE_TO_THEM = {
     Category.DOMESTIC_ABUSE,
     Category.CRIMINAL_EXPLOITATION,
     Category.HONOUR_BASED_ABUSE,
+}
+
+
+#: (question asked, intent of the answer) and what that answer tells, where the words alone tell nothing.
+ANSWERS: dict[tuple[str | None, str], tuple[Level, str, tuple[Category, ...]]] = {
+    (None, "safe_now_no"): (Level.IMMEDIATE, "not safe now", ()),
+    ("safe_now", "deny"): (Level.IMMEDIATE, "not safe now", ()),
+    ("suicide_thoughts", "affirm"): (Level.HIGH, "thoughts of suicide", (Category.SUICIDE,)),
 }
 
 
@@ -41,13 +47,20 @@ class ActionOpenHandover(Action):
                 uow, tracker.sender_id, now=core().now(), finding=finding, actor="bot"
             )
             uow.commit()
-        for name in words_for(finding, opened, first_time=not before.level.needs_person or opened.created):
+        first_time = opened.created or not before.level.needs_person
+        names = words_for(finding, opened, first_time=first_time)
+        for name in names:
             dispatcher.utter_message(response=name, who=opened.who, by_when=opened.by_when)
         # The gateway's floor checks that these words were said, whichever they were.
         dispatcher.utter_message(json_message={"earshot": {"safety": finding.level.value}})
-        if tracker.active_loop_name in (None, "concern_report_form"):
-            return []  # whoever reports about a child goes on reporting
-        return [ActiveLoop(None), SlotSet("requested_slot", None)]
+        # What "yes" and "I don't know" answer next.
+        events = [SlotSet("asked", "safe_now" if "utter_safety_stay" in names else "nothing")]
+        if tracker.active_loop_name == "concern_report_form":
+            # Whoever reports about a child goes on reporting; what they just told is part of it.
+            if not tracker.get_slot("concern_what"):
+                events.append(SlotSet("concern_what", tracker.latest_message.get("text")))
+            return [*events, FollowupAction("concern_report_form")]
+        return [*events, ActiveLoop(None), SlotSet("requested_slot", None)]
 
 
 def words_for(finding: Finding, opened: Opened, *, first_time: bool) -> list[str]:
@@ -56,7 +69,8 @@ def words_for(finding: Finding, opened: Opened, *, first_time: bool) -> list[str
     if finding.level is Level.IMMEDIATE:
         if finding.about is not About.SELF:
             return ["utter_safety_immediate_other"]
-        return ["utter_safety_immediate_medical" if categories & MEDICAL else "utter_safety_immediate"]
+        medical = Category.MEDICAL_EMERGENCY in categories
+        return ["utter_safety_immediate_medical" if medical else "utter_safety_immediate"]
     if not first_time:
         return ["utter_safety_added"]
     if not opened.on_duty:
@@ -76,8 +90,11 @@ def _what_was_told(tracker: Tracker) -> tuple[Memory, Finding]:
     memory = Memory.from_dict(context.get("memory") or {})
     findings = [Finding.from_dict(data) for data in (message.get("risk"), context.get("finding")) if data]
     finding = max(findings, key=lambda one: one.level.rank, default=Finding())
-    if tracker.get_intent_of_latest_message(skip_fallback_intent=False) == "safe_now_no":
-        said = Evidence("memory", "not safe now", message.get("text") or "", 0, 0, Level.IMMEDIATE)
-        about = memory.about or finding.about
-        return memory, Finding(Level.IMMEDIATE, finding.categories, about, (*finding.evidence, said))
+    intent = tracker.get_intent_of_latest_message(skip_fallback_intent=False)
+    for (question, answer), (level, family, categories) in ANSWERS.items():
+        if intent == answer and question in (None, tracker.get_slot("asked")) and finding.level < level:
+            said = Evidence("memory", family, message.get("text") or "", 0, 0, level, categories)
+            named = tuple(dict.fromkeys((*finding.categories, *categories)))
+            about = memory.about or finding.about
+            return memory, Finding(level, named, about, (*finding.evidence, said))
     return memory, finding

@@ -11,7 +11,9 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
-app = typer.Typer(help="Earshot: a help assistant for young people.", no_args_is_help=True, add_completion=False)
+app = typer.Typer(
+    help="Earshot: a help assistant for young people.", no_args_is_help=True, add_completion=False
+)
 staff_app = typer.Typer(help="People who work at the desk.", no_args_is_help=True)
 rota_app = typer.Typer(help="Who is there, and when.", no_args_is_help=True)
 app.add_typer(staff_app, name="staff")
@@ -178,7 +180,8 @@ def demo_links() -> None:
 def staff_add(
     email: Annotated[str, typer.Argument(help="of somebody in the rota")],
     password: Annotated[
-        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="asked for when left out")
+        str,
+        typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, help="asked for when left out"),
     ],
 ) -> None:
     """Give somebody in the rota a password for the desk."""

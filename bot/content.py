@@ -43,6 +43,7 @@ SAID_BY_THE_HOUSE = (
     "utter_delete_not_open_case",
     "utter_who_duty_line",
     "utter_time_today",
+    "utter_time_unknown",
     "utter_time_tomorrow",
     "utter_time_day",
     "utter_hours",

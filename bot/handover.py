@@ -269,8 +269,8 @@ def chase(uow: UnitOfWork, handover_id: int, now: datetime) -> bool:
     asked = _ask(uow, handover, conversation, handover.tier + 1, now, "unanswered")
     uow.audit(now, "clock", "escalated", handover=handover, tier=handover.tier)
     if not was_last:  # told at each new step, not at every repeat
-        words = "utter_nobody_yet" if asked.back_at else "utter_waiting_longer"
-        who, by_when = _who(uow, asked), _by_when(uow, handover, now)
+        words = "utter_waiting_longer" if asked.on_duty else "utter_nobody_yet"
+        who, by_when = _who(uow, asked), _by_when(uow, handover, asked, now)
         transcript.say(uow, conversation, words, now, who=who, by_when=by_when)
     return True
 
@@ -287,7 +287,8 @@ def status(uow: UnitOfWork, conversation_id: str, now: datetime) -> Status:
         return Status(CLOSED, outcome=handover.outcome, kind=handover.kind)
     conversation = uow.conversation(conversation_id)
     asked = _current_route(uow, handover, conversation, now)
-    return Status(WAITING, who=_who(uow, asked), by_when=_by_when(uow, handover, now), kind=handover.kind)
+    by_when = _by_when(uow, handover, asked, now)
+    return Status(WAITING, who=_who(uow, asked), by_when=by_when, kind=handover.kind)
 
 
 # Inside ------------------------------------------------------------------------------------------
@@ -330,7 +331,7 @@ def _back_to_waiting(
         now,
         name=holder.name if holder else "",
         who=_who(uow, asked),
-        by_when=_by_when(uow, handover, now),
+        by_when=_by_when(uow, handover, asked, now),
     )
 
 
@@ -413,20 +414,22 @@ def _opened(
     uow: UnitOfWork, handover: Handover, conversation: Conversation, now: datetime, *, created: bool
 ) -> Opened:
     level = Level(handover.level)
+    asked = _current_route(uow, handover, conversation, now)
+    by_when = _by_when(uow, handover, asked, now)
     if handover.state == ACCEPTED:
         holder = uow.staff_member(handover.accepted_by)
-        return Opened(handover.id, holder.name, _by_when(uow, handover, now), created, True, level)
-    asked = _current_route(uow, handover, conversation, now)
-    return Opened(
-        handover.id, _who(uow, asked), _by_when(uow, handover, now), created, asked.back_at is None, level
-    )
+        return Opened(handover.id, holder.name, by_when, created, True, level)
+    return Opened(handover.id, _who(uow, asked), by_when, created, asked.on_duty, level)
 
 
 def _who(uow: UnitOfWork, asked: Route) -> str:
     return asked.named.name if asked.named else uow.content.say("utter_who_duty_line")
 
 
-def _by_when(uow: UnitOfWork, handover: Handover, now: datetime) -> str:
+def _by_when(uow: UnitOfWork, handover: Handover, asked: Route, now: datetime) -> str:
+    """Until when somebody should answer, from the rota; no time when the rota knows of nobody."""
+    if handover.state == WAITING and not asked.on_duty and asked.back_at is None:
+        return uow.content.say("utter_time_unknown")
     return uow.content.clock_words(handover.deadline_at or now, now)
 
 

@@ -129,13 +129,15 @@ class Route:
     """Who is asked at one step of the chain.
 
     ``named`` is the safe adult the person chose, when it is them; otherwise the duty line is asked.
-    ``back_at`` says when somebody is next there, when nobody is on duty now.
+    ``on_duty`` is false when nobody who is asked is there now; ``back_at`` then says when somebody next
+    is, if the rota knows.
     """
 
     tier: int
     staff_ids: tuple[str, ...]
     named: Person | None = None
     back_at: datetime | None = None
+    on_duty: bool = True
 
 
 def route(rota: Rota, tier: int, chosen: str | None, everyone: bool, now: datetime) -> Route:
@@ -161,8 +163,9 @@ def route(rota: Rota, tier: int, chosen: str | None, everyone: bool, now: dateti
         if everyone:
             asked |= {p.id for p in rota.everyone_on_duty(now)}
         on_duty = any(p.on_duty(now) for p in people)
-        return Route(step, tuple(sorted(asked)), by_name, None if on_duty else rota.next_duty_start(now))
-    return Route(last, (), None, rota.next_duty_start(now))
+        back_at = None if on_duty else rota.next_duty_start(now)
+        return Route(step, tuple(sorted(asked)), by_name, back_at, on_duty)
+    return Route(last, (), None, rota.next_duty_start(now), False)
 
 
 @lru_cache(maxsize=4)

@@ -70,6 +70,7 @@ _MEDIA = (
 
 _COMMAND = re.compile(r"/(\w{1,32})(?:@\w+)?(?:\s+(?P<words>.*))?$", re.DOTALL)
 
+
 class UpdateHandler:
     """Handles updates one by one. :meth:`handle` returns when what came in is stored.
 

@@ -50,9 +50,7 @@ class _TokenTransport(httpx.AsyncBaseTransport):
 
     def __init__(self, token: str, connections: int, proxy: str | None) -> None:
         self._path = f"/bot{quote(token, safe=':')}/".encode()
-        self._inner = httpx.AsyncHTTPTransport(
-            limits=httpx.Limits(max_connections=connections), proxy=proxy
-        )
+        self._inner = httpx.AsyncHTTPTransport(limits=httpx.Limits(max_connections=connections), proxy=proxy)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.replace(f"/bot{_PLACEHOLDER}/".encode(), self._path, 1)

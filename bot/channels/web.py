@@ -23,8 +23,8 @@ from starlette.templating import Jinja2Templates
 from bot import handover, transcript
 from bot.bootstrap import Core
 from bot.changes import Changes
-from bot.conversation import DOORS, Conversations, NoSuchConversation, Started
 from bot.channels.problems import Problem
+from bot.conversation import DOORS, Conversations, NoSuchConversation, Started
 from bot.messages import Channel, InboundMessage, Kind
 from bot.settings import ROOT
 from bot.store.models import Conversation, Message
@@ -75,7 +75,11 @@ class WebDoor:
         content, settings = self._core.content, self._core.settings
         speakers = {payload: names[0] for payload, names in DOORS.values()}
         doors = [
-            {"id": speakers[choice["payload"]], "speaker": speakers[choice["payload"]], "title": choice["title"]}
+            {
+                "id": speakers[choice["payload"]],
+                "speaker": speakers[choice["payload"]],
+                "title": choice["title"],
+            }
             for choice in content.choices("utter_opening_doors")
         ]
         context = {

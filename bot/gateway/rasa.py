@@ -10,7 +10,6 @@ import httpx
 
 from bot.conversation import DialogueDown
 
-
 #: The conversation in which readiness is tried out; it belongs to nobody.
 READINESS_SENDER = "readyz"
 

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,6 +91,35 @@ def load_weights(folder: Path) -> dict[str, np.ndarray]:
     weights = load_file(folder / "model.safetensors")
     # One entry is a table of the numbers 0 to 511, kept by the library that published the file.
     return {name: array for name, array in weights.items() if array.dtype.kind == "f"}
+
+
+def merge_adapter(weights: Mapping[str, np.ndarray], adapter: Path) -> dict[str, np.ndarray]:
+    """The weights with a trained adapter added to them (weight + up @ down), and its heads.
+
+    Args:
+        weights: from :func:`load_weights`.
+        adapter: a safetensors file with ``<layer>.down`` and ``<layer>.up`` for each tuned dense layer, and
+            ``heads.weight`` and ``heads.bias``, float16.
+
+    Raises:
+        EncoderError: the file is missing, unreadable, or made for other weights.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        grown = {name: array.astype("float32") for name, array in load_file(adapter).items()}
+        merged = {**weights, "heads.weight": grown["heads.weight"], "heads.bias": grown["heads.bias"]}
+        for name in grown:
+            if name.endswith(".down"):
+                layer = name.removesuffix(".down")
+                merged[f"{layer}.weight"] = weights[f"{layer}.weight"] + grown[f"{layer}.up"] @ grown[name]
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise EncoderError(
+            f"{adapter} cannot be used ({error}). Restore it from the repository, or train it again: "
+            "earshot train-encoder."
+        ) from error
+    return merged
 
 
 def say(progress: Progress | None, line: str) -> None:

@@ -2,7 +2,8 @@
 
 The result is one folder in the cache, ``encoder-<hash>``: ``model.onnx`` (8-bit, 23 MB),
 ``tokenizer.json``, the licence and notice of the weights, and ``manifest.json`` with the sha256 of each.
-The hash in the name covers everything the result depends on, so a change builds beside the old one.
+The hash in the name covers everything the result depends on, so a change builds beside the old one. An
+encoder tuned by an adapter is built the same way, into a folder of its own.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from bot.nlu.base_model import (
     TamperedError,
     fetch_base,
     load_weights,
+    merge_adapter,
     put_in_place,
     say,
     sha256_of,
@@ -48,14 +50,19 @@ class NotBuiltError(EncoderError):
     """The encoder is not in the cache yet."""
 
 
-def built_base(cache: Path | None = None) -> Path:
+def built_base(cache: Path | None = None, adapter: Path | None = None) -> Path:
     """The folder of the base encoder, already built; never fetches or builds.
+
+    Args:
+        cache: where to look; :func:`bot.cache.cache_dir` by default.
+        adapter: the encoder tuned by this file, instead of the base encoder.
 
     Raises:
         NotBuiltError: it is not there.
         TamperedError: a file in it has changed since it was built.
+        EncoderError: the adapter is missing.
     """
-    target = _target(cache or cache_dir())
+    target = _target(cache or cache_dir(), adapter)
     if not target.is_dir():
         raise NotBuiltError(
             f"The sentence encoder is missing ({target}). Run the set-up (make run, or earshot setup) "
@@ -65,7 +72,9 @@ def built_base(cache: Path | None = None) -> Path:
     return target
 
 
-def build_base(cache: Path | None = None, progress: Progress | None = None) -> Path:
+def build_base(
+    cache: Path | None = None, progress: Progress | None = None, adapter: Path | None = None
+) -> Path:
     """The folder of the base encoder, built first when it is missing.
 
     Takes some seconds and a network the first time; afterwards it only checks the files.
@@ -73,32 +82,52 @@ def build_base(cache: Path | None = None, progress: Progress | None = None) -> P
     Args:
         cache: where to keep it; :func:`bot.cache.cache_dir` by default.
         progress: called with one short line at each step.
+        adapter: a trained adapter to merge into the weights first (:func:`bot.nlu.base_model.merge_adapter`).
 
     Raises:
+        EncoderError: the adapter is missing or no adapter.
         FetchError: the weights could not be fetched.
         TamperedError: a fetched or built file is not what it should be.
         OSError: the cache cannot be written.
     """
     cache = cache or cache_dir()
-    target = _target(cache)
+    target = _target(cache, adapter)
     if not target.is_dir():
         base = fetch_base(cache, progress)
-        _write_encoder(target, load_weights(base), base, progress)
+        weights = load_weights(base)
+        if adapter is not None:
+            weights = merge_adapter(weights, adapter)
+        _write_encoder(target, weights, base, _identity(adapter), progress)
     _verify(target)
     return target
 
 
-def _identity() -> dict[str, object]:
-    return {"recipe": RECIPE, "weights_sha256": WEIGHTS_SHA256, "tokenizer_sha256": TOKENIZER_SHA256}
+def _identity(adapter: Path | None = None) -> dict[str, object]:
+    identity: dict[str, object] = {
+        "recipe": RECIPE,
+        "weights_sha256": WEIGHTS_SHA256,
+        "tokenizer_sha256": TOKENIZER_SHA256,
+    }
+    if adapter is not None:
+        if not adapter.is_file():
+            raise EncoderError(
+                f"{adapter} is missing. Restore it from the repository, or train it: earshot train-encoder."
+            )
+        identity["adapter_sha256"] = sha256_of(adapter)
+    return identity
 
 
-def _target(cache: Path) -> Path:
-    name = hashlib.sha256(json.dumps(_identity(), sort_keys=True).encode()).hexdigest()
+def _target(cache: Path, adapter: Path | None = None) -> Path:
+    name = hashlib.sha256(json.dumps(_identity(adapter), sort_keys=True).encode()).hexdigest()
     return cache / f"encoder-{name[:16]}"
 
 
 def _write_encoder(
-    target: Path, weights: Mapping[str, np.ndarray], base: Path, progress: Progress | None
+    target: Path,
+    weights: Mapping[str, np.ndarray],
+    base: Path,
+    identity: Mapping[str, object],
+    progress: Progress | None,
 ) -> None:
     with tempfile.TemporaryDirectory(prefix="build-", dir=target.parent) as name:
         work = Path(name) / "encoder"
@@ -109,7 +138,7 @@ def _write_encoder(
             shutil.copyfile(base / file, work / file)
         with (work / "NOTICE").open("a", encoding="utf-8") as notice:  # Apache-2.0, section 4 (b)
             notice.write(_CHANGES)
-        manifest = {**_identity(), "files": {file: sha256_of(work / file) for file in _FILES}}
+        manifest = {**identity, "files": {file: sha256_of(work / file) for file in _FILES}}
         (work / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         put_in_place(work, target)
     say(progress, "The language model is ready")

@@ -70,7 +70,8 @@ def build_graph(weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
     """The whole encoder as one model.
 
     Inputs ``input_ids`` and ``attention_mask``, int64 [batch, sequence]; output ``embedding``, float32
-    [batch, 384], each row of length 1.
+    [batch, 384], each row of length 1. Weights with ``heads.weight`` [n, 384] and ``heads.bias`` give a
+    second output, ``scores``, float32 [batch, n].
 
     Args:
         weights: the published arrays by their published names; an adapter is merged into them before.
@@ -89,6 +90,11 @@ def build_graph(weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
     for layer in range(count_layers(weights)):
         x = _layer(graph, x, hidden_from_attention, f"encoder.layer.{layer}", weights)
     _pool(graph, x, mask)
+    outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", WIDTH])]
+    if "heads.weight" in weights:
+        _heads(graph, weights)
+        size = len(weights["heads.bias"])
+        outputs.append(helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", size]))
 
     shape = ["batch", "sequence"]
     model = helper.make_model(
@@ -99,7 +105,7 @@ def build_graph(weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
                 helper.make_tensor_value_info("input_ids", TensorProto.INT64, shape),
                 helper.make_tensor_value_info("attention_mask", TensorProto.INT64, shape),
             ],
-            [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", WIDTH])],
+            outputs,
             graph.constants,
         ),
         opset_imports=[helper.make_opsetid("", _OPSET)],
@@ -194,3 +200,10 @@ def _pool(graph: _Graph, x: str, mask: str) -> None:
     length = graph.one("ReduceL2", mean, name="pool.length", axes=[-1], keepdims=1)
     length = graph.one("Max", length, "tiny", name="pool.length_at_least")
     graph.one("Div", mean, length, name="embedding")
+
+
+def _heads(graph: _Graph, weights: Mapping[str, np.ndarray]) -> None:
+    # Gemm, not MatMul: the quantiser leaves it alone, and the last step keeps all its 32 bits.
+    weight = graph.constant("heads.weight", weights["heads.weight"].astype(np.float32))
+    bias = graph.constant("heads.bias", weights["heads.bias"].astype(np.float32))
+    graph.one("Gemm", "embedding", weight, bias, name="scores", transB=1)

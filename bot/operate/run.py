@@ -14,13 +14,24 @@ from urllib.parse import urlsplit
 import httpx
 from honcho.environ import parse_procfile
 from honcho.manager import Manager
-from honcho.printer import Printer
+from honcho.printer import Message, Printer
 
 from bot.operate.model import rasa_environment
 from bot.settings import ROOT, Settings
 
 #: Seconds until somebody is told that the start takes too long.
 PATIENCE = 120
+
+
+class QuietPrinter(Printer):
+    """Leaves out what Rasa's pinned libraries say about each other's age; sanic switches it on by itself."""
+
+    def write(self, message: Message) -> None:
+        """Print one line of a process."""
+        text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
+        if "DeprecationWarning" in text or (message.name in ("rasa", "actions") and text.startswith("  ")):
+            return
+        super().write(message)
 
 
 class PortTaken(Exception):
@@ -65,12 +76,14 @@ def check_ports(settings: Settings) -> None:
                 ) from None
 
 
-def supervise(settings: Settings, model: Path, on_ready: Callable[[], None], on_late: Callable[[], None]) -> int:
+def supervise(
+    settings: Settings, model: Path, on_ready: Callable[[], None], on_late: Callable[[], None]
+) -> int:
     """Start everything, call ``on_ready`` once ``/readyz`` is green, and stay until told to stop.
 
     Returns the exit status: 0 after Ctrl-C, otherwise that of the process that died.
     """
-    manager = Manager(Printer(sys.stdout))
+    manager = Manager(QuietPrinter(sys.stdout, width=7))
     procfile = parse_procfile((ROOT / "Procfile").read_text())
     for name, command in procfile.processes.items():
         manager.add_process(name, command, cwd=str(ROOT), env=environment(settings, model))

@@ -25,10 +25,7 @@ def make_secrets() -> Path:
     if path.exists() or "EARSHOT_KEYS" in os.environ:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = (
-        f"EARSHOT_KEYS={Fernet.generate_key().decode()}\n"
-        f"EARSHOT_LOOKUP_KEY={secrets.token_urlsafe(48)}\n"
-    )
+    text = f"EARSHOT_KEYS={Fernet.generate_key().decode()}\nEARSHOT_LOOKUP_KEY={secrets.token_urlsafe(48)}\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

@@ -33,7 +33,9 @@ def load_rota(uow: UnitOfWork, path: Path) -> tuple[int, int]:
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RotaFileError(f"{path.name}: cannot be read ({type(error).__name__}). Check it is YAML.") from None
+        raise RotaFileError(
+            f"{path.name}: cannot be read ({type(error).__name__}). Check it is YAML."
+        ) from None
     if not isinstance(document, Mapping) or not document.get("staff"):
         raise RotaFileError(f"{path.name}: has no 'staff:'. See data/rota.example.yml for the form.")
     area = str(document.get("area") or "")

@@ -41,7 +41,9 @@ class SealedTrackerStore(TrackerStore, SerializedTrackerAsText):
         def write() -> None:
             with self._store.write() as uow:
                 uow.session.merge(
-                    DialogueState(sender_id=tracker.sender_id, body=body, updated_at=datetime.now(timezone.utc))
+                    DialogueState(
+                        sender_id=tracker.sender_id, body=body, updated_at=datetime.now(timezone.utc)
+                    )
                 )
                 uow.commit()
 

@@ -106,8 +106,11 @@ class StandIn:
             loader=FileSystemLoader(CHANNELS / "templates"), autoescape=True, undefined=StrictUndefined
         )
         html = environment.get_template("chat/page.html").render(
-            body_name="Fernleigh Council (demonstration)", page_title="Notes", exit_url="/elsewhere",
-            opening=OPENING, emergency=EMERGENCY,
+            body_name="Fernleigh Council (demonstration)",
+            page_title="Notes",
+            exit_url="/elsewhere",
+            opening=OPENING,
+            emergency=EMERGENCY,
         )
         return HTMLResponse(html, headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-store"})
 
@@ -208,20 +211,22 @@ class StandIn:
         return JSONResponse(body, status, media_type="application/problem+json")
 
     def app(self) -> Starlette:
-        return Starlette(routes=[
-            Route("/", self.page),
-            Route("/start", self.start, methods=["POST"]),
-            Route("/leave", self.leave_link),
-            Route("/elsewhere", self.elsewhere),
-            Route("/api/leave", self.leave, methods=["POST"]),
-            Route("/api/conversations", self.conversations, methods=["POST"]),
-            Route("/api/messages", self.post_message, methods=["POST"]),
-            Route("/api/events", self.stream),
-            Route("/api/resume", self.resume, methods=["POST"]),
-            Route("/api/transcript", self.transcript),
-            Route("/api/conversation", self.delete, methods=["DELETE"]),
-            Mount("/static", StaticFiles(directory=CHANNELS / "static")),
-        ])
+        return Starlette(
+            routes=[
+                Route("/", self.page),
+                Route("/start", self.start, methods=["POST"]),
+                Route("/leave", self.leave_link),
+                Route("/elsewhere", self.elsewhere),
+                Route("/api/leave", self.leave, methods=["POST"]),
+                Route("/api/conversations", self.conversations, methods=["POST"]),
+                Route("/api/messages", self.post_message, methods=["POST"]),
+                Route("/api/events", self.stream),
+                Route("/api/resume", self.resume, methods=["POST"]),
+                Route("/api/transcript", self.transcript),
+                Route("/api/conversation", self.delete, methods=["DELETE"]),
+                Mount("/static", StaticFiles(directory=CHANNELS / "static")),
+            ]
+        )
 
 
 @contextlib.contextmanager

@@ -107,9 +107,7 @@ async def test_a_poll_question_is_words_of_theirs(zeb: Person, core: RecordingCo
     assert core.messages[0].text == "Should I tell someone?\nYes\nNo"
 
 
-async def test_an_album_gets_one_answer(
-    api: TelegramApi, zeb: Person, core: RecordingConversations
-) -> None:
+async def test_an_album_gets_one_answer(api: TelegramApi, zeb: Person, core: RecordingConversations) -> None:
     zeb.sends_album(4, caption="look")
     await all_taken(api)
     assert core.texts() == ["look"]
@@ -220,9 +218,7 @@ async def test_the_menu_is_set(api: TelegramApi, zeb: Person) -> None:
     assert [c["command"] for c in api.commands] == ["help", "person", "stop", "delete", "start"]
 
 
-async def test_start_opens_and_says_what_telegram_can_see(
-    zeb: Person, core: RecordingConversations
-) -> None:
+async def test_start_opens_and_says_what_telegram_can_see(zeb: Person, core: RecordingConversations) -> None:
     zeb.starts()
     seen = await zeb.waits_for("Telegram can tell")
     assert [s.text for s in seen][0] == "Hello from the opening."
@@ -330,9 +326,7 @@ async def test_delete_pressed_twice_deletes_once(
     assert not any("I have kept it" in s.text for s in zeb.sees())
 
 
-async def test_delete_says_what_stays_while_a_case_is_open(
-    zeb: Person, core: RecordingConversations
-) -> None:
+async def test_delete_says_what_stays_while_a_case_is_open(zeb: Person, core: RecordingConversations) -> None:
     zeb.says("hello")
     await zeb.waits_for("heard")
     core.open_handovers.update(core.addresses.values())
@@ -342,9 +336,7 @@ async def test_delete_says_what_stays_while_a_case_is_open(
     await zeb.waits_for("I can't delete this yet")
 
 
-async def test_delete_with_nothing_to_delete_makes_nothing(
-    zeb: Person, core: RecordingConversations
-) -> None:
+async def test_delete_with_nothing_to_delete_makes_nothing(zeb: Person, core: RecordingConversations) -> None:
     zeb.says("/delete")
     await zeb.waits_for(offered("Yes, delete it"))
     zeb.presses("Yes, delete it")

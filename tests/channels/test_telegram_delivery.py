@@ -95,9 +95,7 @@ async def test_cards_are_read_as_text_and_their_choices_as_buttons(
     )
     await door.deliver(ADDRESS, message("Who?", 7, cards=cards, choices=(Choice("7.1", "Nobody"),)))
     (seen,) = zeb.sees()
-    assert seen.text == (
-        "Who?\n\nMs Okoro\nHead of year\nbullying, neglect\n\nDuty line\n0808 157 0001"
-    )
+    assert seen.text == ("Who?\n\nMs Okoro\nHead of year\nbullying, neglect\n\nDuty line\n0808 157 0001")
     assert seen.buttons == ("Choose Ms Okoro", "Nobody")
 
 

@@ -52,7 +52,9 @@ class Listener:
         name, event_id = "", None
         timeout = httpx.Timeout(10, read=None)
         try:
-            with httpx.stream("GET", f"{url}/api/events", cookies=cookies, headers=headers, timeout=timeout) as s:
+            with httpx.stream(
+                "GET", f"{url}/api/events", cookies=cookies, headers=headers, timeout=timeout
+            ) as s:
                 for line in s.iter_lines():
                     if self._stop.is_set():
                         return
@@ -147,7 +149,9 @@ def test_a_choice_is_answered_by_its_id(url, client, chat, dialogue) -> None:
     sent = client.post("/api/messages", json={"client_id": "c1", "choice": doors[0]["id"]})
     assert sent.status_code == 202
     listener = Listener(url, client.cookies)
-    listener.waits_for(lambda: listener.messages()[-1:] and listener.messages()[-1]["text"] == "Tell me more.")
+    listener.waits_for(
+        lambda: listener.messages()[-1:] and listener.messages()[-1]["text"] == "Tell me more."
+    )
     assert dialogue.asked == ["/door_me"]
 
 

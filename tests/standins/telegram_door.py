@@ -49,9 +49,7 @@ class RecordingConversations:
     _unanswered: dict[str, list[int]] = field(default_factory=dict)
     _offered: dict[str, set[str]] = field(default_factory=dict)
 
-    async def open(
-        self, channel: Channel, *, speaker: str | None = None, address: str | None = None
-    ) -> str:
+    async def open(self, channel: Channel, *, speaker: str | None = None, address: str | None = None) -> str:
         self._check()
         self.opened.append((address or "", speaker))
         if address not in self.addresses:

@@ -71,9 +71,7 @@ class _Visitor:
                 found.append(Seen(message["message_id"], message["text"], titles))
         return found
 
-    async def waits_for(
-        self, wanted: str | Callable[[list[Seen]], Any], timeout: float = 5.0
-    ) -> list[Seen]:
+    async def waits_for(self, wanted: str | Callable[[list[Seen]], Any], timeout: float = 5.0) -> list[Seen]:
         """Wait until a text has come, or until a condition holds for what is on the screen.
 
         Raises:

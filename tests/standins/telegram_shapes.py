@@ -53,9 +53,7 @@ CONTENT: Mapping[str, Json] = {
     },
     "video_note": {"video_note": {**_FILE, "length": 240, "duration": 3, **_THUMB, **_SIZE}},
     "animation": {"animation": _GIF, "document": _GIF},
-    "document": {
-        "document": {**_FILE, "file_name": "diary.pdf", "mime_type": "application/pdf", **_SIZE}
-    },
+    "document": {"document": {**_FILE, "file_name": "diary.pdf", "mime_type": "application/pdf", **_SIZE}},
     "sticker": {
         "sticker": {
             **_FILE,
@@ -72,9 +70,7 @@ CONTENT: Mapping[str, Json] = {
     "location": {"location": _PLACE},
     "live_location": {"location": {**_PLACE, "live_period": 900, "horizontal_accuracy": 12.0}},
     "venue": {"location": _PLACE, "venue": {"location": _PLACE, "title": "A park", "address": "1 Some Road"}},
-    "contact": {
-        "contact": {"phone_number": "+447700900123", "first_name": FIRST_NAME, "user_id": 600100300}
-    },
+    "contact": {"contact": {"phone_number": "+447700900123", "first_name": FIRST_NAME, "user_id": 600100300}},
     "poll": {
         "poll": {
             "id": "5361000000000000001",

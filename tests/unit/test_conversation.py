@@ -77,9 +77,7 @@ async def test_the_same_client_id_twice_is_one_message(conversations, core, chat
 
 
 async def test_two_messages_at_once_are_both_kept_in_order(conversations, core, chat, dialogue) -> None:
-    await asyncio.gather(
-        *(conversations.take_turn(message(chat, f"message {n}", f"m{n}")) for n in range(8))
-    )
+    await asyncio.gather(*(conversations.take_turn(message(chat, f"message {n}", f"m{n}")) for n in range(8)))
     assert sorted(said(core, chat, Sender.YOU)) == [f"message {n}" for n in range(8)]
     assert len(dialogue.asked) == 8
 
@@ -165,7 +163,9 @@ async def test_a_person_who_accepts_while_the_bot_is_thinking_silences_it(
     assert "too late" not in said(core, chat)
 
 
-async def test_a_message_that_a_crash_left_behind_is_answered_once(conversations, core, chat, dialogue) -> None:
+async def test_a_message_that_a_crash_left_behind_is_answered_once(
+    conversations, core, chat, dialogue
+) -> None:
     await conversations.receive(message(chat, DISCLOSURE))  # and then the process died
     assert open_case(core, chat) is None
     another = Conversations(core, dialogue, detector.assess, Changes(core.store))
@@ -204,7 +204,9 @@ async def test_a_huge_message_is_refused_not_cut(conversations, core, chat) -> N
     assert said(core, chat, Sender.YOU) == []
 
 
-@pytest.mark.parametrize("text", ["😀😀😀", "<script>alert(1)</script>", "a\x00b", "\ud83d lone", "\u202eevil"])
+@pytest.mark.parametrize(
+    "text", ["😀😀😀", "<script>alert(1)</script>", "a\x00b", "\ud83d lone", "\u202eevil"]
+)
 async def test_odd_text_is_kept_as_it_was(conversations, core, chat, text) -> None:
     await conversations.take_turn(message(chat, text))
     assert said(core, chat, Sender.YOU) == [text]
@@ -219,7 +221,9 @@ async def test_an_edit_that_tells_of_harm_is_acted_on(conversations, core, chat,
     assert open_case(core, chat).level == "high"
 
 
-async def test_a_photo_gets_a_kind_answer_and_its_caption_is_read(conversations, core, chat, dialogue) -> None:
+async def test_a_photo_gets_a_kind_answer_and_its_caption_is_read(
+    conversations, core, chat, dialogue
+) -> None:
     await conversations.take_turn(message(chat, kind=Kind.UNREADABLE, media="photo"))
     assert said(core, chat)[-1] == core.content.say("utter_unreadable_media")
     assert dialogue.asked == []

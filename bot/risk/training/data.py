@@ -1,0 +1,117 @@
+"""The labelled messages the encoder is tuned on: read, checked, split by scenario, written as they are read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bot.risk.families import RiskData
+from bot.risk.labelled import Labelled, read_labelled
+from bot.risk.matching import Message
+from bot.risk.model_text import read
+from bot.risk.taxonomy import About, Category, Level
+from bot.risk.training.noise import dress, noisy
+
+__all__ = [
+    "VALIDATION_SHARE",
+    "data_hash",
+    "examples",
+    "held_out",
+    "phrase_examples",
+    "prepare",
+    "training_files",
+]
+
+#: The share of scenarios kept back; all messages of one scenario stand on the same side.
+VALIDATION_SHARE = 0.12
+#: How many differently typed copies of a message training draws from.
+COPIES = 6
+
+
+@dataclass(frozen=True)
+class Example:
+    """A message to learn from; ``weight`` is its share in the loss."""
+
+    row: Labelled
+    scenario: str
+    weight: float = 1.0
+
+
+def training_files(data_dir: Path) -> list[Path]:
+    """The files of ``data/risk/training``, in a fixed order."""
+    return sorted((data_dir / "risk" / "training").glob("*.jsonl"))
+
+
+def data_hash(data_dir: Path) -> str:
+    """sha256 over the names and bytes of the training files; the adapter's provenance names it."""
+    digest = hashlib.sha256()
+    for path in training_files(data_dir):
+        digest.update(path.name.encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def examples(data_dir: Path) -> list[Example]:
+    """Every labelled message of the training files.
+
+    Raises:
+        LabelError: a line that cannot be used.
+    """
+    found = []
+    for path in training_files(data_dir):
+        for row in read_labelled(path):
+            found.append(Example(row, row.scenario or f"{path.stem}-line-{row.line}"))
+    return found
+
+
+def phrase_examples(data: RiskData) -> Iterator[Example]:
+    """The examples of phrase families and guards whose level their file tells.
+
+    A family's ``must_match`` has at least the family's level; what a guard calls innocent needs nobody.
+    """
+    for family in data.families:
+        if family.level.needs_person and not family.needs:
+            for text in family.must_match:
+                row = Labelled(
+                    text, family.level, family.categories, family.about or About.SELF, "phrase", "", 0
+                )
+                yield Example(row, f"phrase-{family.name}", 0.5)
+    for guard in data.guards:
+        for text in guard.innocent:
+            yield Example(
+                Labelled(text, Level.NONE, (), About.SELF, "phrase", "", 0), f"guard-{guard.name}", 0.5
+            )
+
+
+def held_out(scenario: str, seed: int) -> bool:
+    """Whether a scenario is kept back for validation: the same answer everywhere, for one seed."""
+    digest = hashlib.sha256(f"{seed}:{scenario}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") / 2**32 < VALIDATION_SHARE
+
+
+def prepare(found: Sequence[Example], data: RiskData, path: Path, seed: int) -> None:
+    """Write what the trainer reads: one JSON object a line, with copies in the encoder's reading."""
+    rng = random.Random(seed)  # noqa: S311 - noise, not a secret
+    harmless = [e.row.text for e in found if e.row.level is Level.NONE and len(e.row.text) < 120]
+
+    def reading(text: str) -> str:
+        return read(Message(text, data.normaliser.words(text)))
+
+    with path.open("w", encoding="utf-8") as file:
+        for example in found:
+            row = example.row
+            copies = [reading(row.text)]
+            copies += [reading(dress(noisy(row.text, rng), rng.choice(harmless), rng)) for _ in range(COPIES)]
+            line: dict[str, Any] = {
+                "copies": copies,
+                "level": row.level.rank,
+                "categories": [list(Category).index(c) for c in row.categories],
+                "about": list(About).index(row.about),
+                "weight": example.weight,
+            }
+            file.write(json.dumps(line) + "\n")

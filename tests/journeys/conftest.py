@@ -1,0 +1,41 @@
+"""One house for all journeys, a Bot API beside it, and a real browser."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.journeys.house import House
+from tests.standins.telegram_api import TelegramApi
+
+
+@pytest.fixture(scope="session")
+def telegram() -> Iterator[TelegramApi]:
+    """Telegram, as far as the house can tell."""
+    with TelegramApi() as api:
+        yield api
+
+
+@pytest.fixture(scope="session")
+def house(tmp_path_factory, telegram: TelegramApi) -> Iterator[House]:
+    """The running house. Tests that stop a part of it start it again."""
+    made = House(tmp_path_factory.mktemp("house"), telegram.token, telegram.base_url)
+    try:
+        made.open()
+        yield made
+    finally:
+        made.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The system's Chromium, headless."""
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    assert path, "Chromium is missing: apt-get install chromium"
+    with sync_playwright() as playwright:
+        one = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield one
+        one.close()
