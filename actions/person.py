@@ -12,6 +12,7 @@ from actions import _turns
 from actions.consent import ask_consent
 from bot import conversation, handover, rota
 from bot.bootstrap import core
+from bot.names import find_name
 
 
 class ActionOpenPerson(Action):
@@ -53,26 +54,27 @@ class ActionOfferSafeAdults(Action):
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
         with core().uow() as uow:
             places = rota.places(uow)
-            place = _pressed(tracker, places) or _typed(tracker, places)
-            if place is None:
+            meant = _meant(tracker, "place", {place.id: place.name for place in places})
+            if meant is None:
                 _offer_places(dispatcher, places)
                 return [SlotSet("asked", "nothing")]
-            conversation.note_choice(uow, tracker.sender_id, place_id=place.id)
-            _offer_adults(dispatcher, rota.safe_adults(uow, place.id, core().now()))
+            conversation.note_choice(uow, tracker.sender_id, place_id=meant)
+            _offer_adults(dispatcher, rota.safe_adults(uow, meant, core().now()))
             uow.commit()
-        return [SlotSet("asked", "nothing"), SlotSet("place", place.id)]
+        return [SlotSet("asked", "nothing"), SlotSet("place", meant)]
 
 
 class ActionChooseSafeAdult(Action):
-    """Notes the adult who was pressed and shows what would be sent; without one, shows the places."""
+    """Notes the adult who was pressed or named and shows what would be sent; without one, shows the places."""
 
     def name(self) -> str:
         return "action_choose_safe_adult"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
-        wanted = next(tracker.get_latest_entity_values("safe_adult"), None)
         with core().uow() as uow:
-            adult = next((a for a in rota.safe_adults(uow, None, core().now()) if a.id == wanted), None)
+            adults = {adult.id: adult for adult in rota.safe_adults(uow, None, core().now())}
+            meant = _meant(tracker, "safe_adult", {key: adult.name for key, adult in adults.items()})
+            adult = adults.get(meant or "")
             if adult is None:
                 _offer_places(dispatcher, rota.places(uow))
                 return [SlotSet("asked", "nothing"), SlotSet("safe_adult", None)]
@@ -82,15 +84,12 @@ class ActionChooseSafeAdult(Action):
         return [SlotSet("safe_adult", adult.id), SlotSet("asked", ask_consent(dispatcher, tracker, adult.id))]
 
 
-def _pressed(tracker: Tracker, places: list[rota.Place]) -> rota.Place | None:
-    wanted = next(tracker.get_latest_entity_values("place"), None)
-    return next((place for place in places if place.id == wanted), None)
-
-
-def _typed(tracker: Tracker, places: list[rota.Place]) -> rota.Place | None:
-    text = str(tracker.latest_message.get("text") or "").casefold()
-    found = [place for place in places if place.name.casefold().split()[0] in text.split()]
-    return found[0] if len(found) == 1 else None  # two that fit are a question, not an answer
+def _meant(tracker: Tracker, entity: str, names: dict[str, str]) -> str | None:
+    """The id that was pressed, or whose name was typed; none when two would fit."""
+    pressed = next(tracker.get_latest_entity_values(entity), None)
+    if pressed is not None:
+        return pressed if pressed in names else None
+    return find_name(str(tracker.latest_message.get("text") or ""), names)
 
 
 def _offer_places(dispatcher: CollectingDispatcher, places: list[rota.Place]) -> None:

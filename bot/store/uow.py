@@ -99,6 +99,11 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
+def _locked(query: Any) -> Any:
+    """Wait for the row, then read it anew: what this transaction read before may be out of date."""
+    return query.with_for_update().execution_options(populate_existing=True)
+
+
 class UnitOfWork:
     """One transaction, with the settings and the words that what is done in it goes by."""
 
@@ -144,7 +149,7 @@ class UnitOfWork:
     def conversation(self, conversation_id: str, *, lock: bool = False) -> Conversation | None:
         """A conversation by id; ``lock`` keeps other writers of it out until the end."""
         query = select(Conversation).where(Conversation.id == conversation_id)
-        return self.session.scalars(query.with_for_update() if lock else query).first()
+        return self.session.scalars(_locked(query) if lock else query).first()
 
     def conversation_by(self, column: str, value: str) -> Conversation | None:
         """A conversation by ``session_hash``, ``code_hash`` or ``address_hash``."""
@@ -242,7 +247,7 @@ class UnitOfWork:
     def handover(self, handover_id: int, *, lock: bool = False) -> Handover | None:
         """A handover by id; ``lock`` keeps other writers of it out until the end."""
         query = select(Handover).where(Handover.id == handover_id)
-        return self.session.scalars(query.with_for_update() if lock else query).first()
+        return self.session.scalars(_locked(query) if lock else query).first()
 
     def queue(self, *, closed: bool = False) -> Sequence[Handover]:
         """Handovers that are not closed (or are), by level, then by waiting time."""

@@ -1,0 +1,167 @@
+"""What SQLite gives by letting one writer in at a time must hold on PostgreSQL, which lets in many."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+from sqlalchemy import text
+from sqlalchemy.exc import DatabaseError
+
+from bot import handover, transcript
+from bot.bootstrap import Core, build_core
+from bot.handover import AlreadyTaken
+from bot.messages import Channel, Sender
+from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
+from bot.settings import ROOT, Settings
+from bot.store.migrate import differences, is_current, migrate
+from bot.store.models import Conversation
+from bot.store.rota_file import load_rota
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("initdb") is None or shutil.which("pg_ctl") is None,
+    reason="PostgreSQL is not installed; SQLite is tested everywhere else",
+)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    """A PostgreSQL of our own on loopback; it refuses to run as root, so root lends it to nobody."""
+    as_user = {"user": "nobody"} if os.geteuid() == 0 else {}
+    folder = Path(tempfile.mkdtemp(prefix="earshot-pg-"))
+    if as_user:
+        shutil.chown(folder, "nobody")
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def run(*command: str) -> None:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **as_user)
+        assert done.returncode == 0, done.stderr
+
+    data, log = str(folder / "data"), str(folder / "log")
+    run("initdb", "-D", data, "-U", "earshot", "--auth=trust", "--no-sync")
+    run("pg_ctl", "-D", data, "-w", "-l", log, "-o", f"-p {port} -k {folder} -h 127.0.0.1", "start")
+    try:
+        yield f"postgresql://earshot@127.0.0.1:{port}/postgres"
+    finally:
+        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def core(server: str) -> Iterator[Core]:
+    house = build_core(
+        Settings(keys=Fernet.generate_key().decode(), lookup_key=secrets.token_hex(32), database_url=server)
+    )
+    migrate(house.store)
+    with house.uow() as uow:
+        load_rota(uow, ROOT / "data" / "rota.example.yml")
+        uow.commit()
+    yield house
+    house.store.engine.dispose()
+
+
+@pytest.fixture
+def chat(core: Core) -> str:
+    with core.uow() as uow:
+        row = Conversation(
+            id=secrets.token_hex(16),
+            channel=Channel.WEB.value,
+            owner="bot",
+            next_seq=1,
+            memory=Memory().to_dict(),
+            created_at=core.now(),
+            last_at=core.now(),
+        )
+        uow.add(row)
+        uow.commit()
+        return row.id
+
+
+def told() -> Finding:
+    evidence = Evidence("phrase", "hit_by_adult", "he hits me", 0, 10, Level.HIGH, ())
+    return Finding(Level.HIGH, (Category.PHYSICAL_ABUSE,), evidence=(evidence,))
+
+
+def at_once(*jobs: Callable[[], object]) -> list[object]:
+    """Run the jobs in threads that start together; gives their results or errors."""
+    together, results = threading.Barrier(len(jobs)), []
+
+    def run(job: Callable[[], object]) -> None:
+        together.wait()
+        try:
+            results.append(job())
+        except Exception as error:  # noqa: BLE001 - the tests look at it
+            results.append(error)
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return results
+
+
+def test_the_migrations_make_what_the_models_say(core: Core) -> None:
+    migrate(core.store)
+    assert is_current(core.store)
+    assert differences(core.store) == []
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_when_two_accept_at_once_one_wins(core: Core, chat: str, attempt: int) -> None:
+    with core.uow() as uow:
+        case = handover.open_handover(uow, chat, now=core.now(), finding=told()).handover_id
+        workers = [person.id for person in uow.rota().duty_line(core.now())]
+        uow.commit()
+
+    def accept(staff_id: str) -> str:
+        with core.uow() as uow:
+            handover.accept(uow, case, staff_id, core.now())
+            uow.commit()
+        return staff_id
+
+    results = at_once(*(lambda staff_id=staff_id: accept(staff_id) for staff_id in workers))
+    assert sorted(type(result) for result in results if not isinstance(result, str)) == [AlreadyTaken]
+
+
+@pytest.mark.parametrize("attempt", range(5))
+def test_the_action_and_the_floor_open_one_handover(core: Core, chat: str, attempt: int) -> None:
+    def open_one() -> bool:
+        with core.uow() as uow:
+            opened = handover.open_handover(uow, chat, now=core.now(), finding=told())
+            uow.commit()
+        return opened.created
+
+    assert sorted(at_once(open_one, open_one, open_one)) == [False, False, True]
+
+
+def test_messages_written_at_once_get_numbers_of_their_own(core: Core, chat: str) -> None:
+    def write() -> int:
+        with core.uow() as uow:
+            row = uow.conversation(chat, lock=True)
+            message = transcript.append(uow, row, Sender.YOU, "hello", core.now())
+            uow.commit()
+            return message.seq
+
+    assert sorted(at_once(*[write] * 8)) == list(range(1, 9))
+
+
+def test_the_audit_log_cannot_be_changed(core: Core, chat: str) -> None:
+    with core.uow() as uow:
+        uow.audit(core.now(), "bot", "opened", conversation_id=chat)
+        uow.commit()
+    for change in ("UPDATE audit SET actor = 'nobody'", "DELETE FROM audit"):
+        with pytest.raises(DatabaseError, match="append-only"), core.store.engine.begin() as connection:
+            connection.execute(text(change))
