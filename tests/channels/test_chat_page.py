@@ -500,7 +500,7 @@ class TestWhoYouAreTalkingTo:
         banner = chat.locator("#banner-text")
         expect(banner).to_have_text("You are talking to Earshot, a computer program")
         gateway.hands_over("waiting", **{"with": "Ms Bello", "expected_by": in_minutes(5)})
-        expect(banner).to_contain_text("Waiting for a person: Ms Bello will answer by ")
+        expect(banner).to_contain_text("Waiting for a person: Ms Bello should answer by ")
         gateway.hands_over("waiting")
         expect(banner).to_contain_text("Waiting for a person.")
         gateway.hands_over("worker", **{"with": "Sam Okafor, youth worker"})

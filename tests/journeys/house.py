@@ -6,11 +6,9 @@ import os
 import re
 import secrets
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -24,6 +22,7 @@ from bot.operate.run import environment
 from bot.settings import ROOT, Settings
 from bot.store.migrate import migrate
 from bot.store.rota_file import load_rota
+from tests.standins.telegram_api import free_port
 
 
 class House:
@@ -31,7 +30,7 @@ class House:
 
     def __init__(self, folder: Path, telegram_token: str = "", telegram_url: str = "") -> None:
         self.folder = folder
-        ports = {name: _free_port() for name in ("gateway", "rasa", "actions")}
+        ports = {name: free_port() for name in ("gateway", "rasa", "actions")}
         secret = {
             "EARSHOT_KEYS": Fernet.generate_key().decode(),
             "EARSHOT_LOOKUP_KEY": secrets.token_hex(32),
@@ -185,9 +184,3 @@ def wait_for(found: Callable[[], object], seconds: float, why: Callable[[], str]
             return result
         time.sleep(0.02)
     raise AssertionError(re.sub(r"token=\S+", "token=…", why()))
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

@@ -1,0 +1,85 @@
+"""The evaluation sets are apart from what was trained on, and the detector does on them what the card says."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from functools import lru_cache
+from pathlib import Path
+
+import pytest
+
+from bot.risk.detector import DATA_DIR, default_detector
+from bot.risk.evaluation import Report, evaluate_file
+from bot.risk.labelled import read_labelled
+from bot.risk.statistical_layer import ADAPTER, PROVENANCE
+from bot.risk.training.data import data_hash, training_files
+
+HERE = Path(__file__).parent
+HELD_OUT = HERE / "heldout.jsonl"
+NAMED = sorted((HERE / "named").glob("*.jsonl"))
+#: Shares of shared pairs of words from which on two messages count as the same.
+TOO_CLOSE = 0.8
+
+
+@lru_cache(maxsize=1)
+def _report() -> Report:
+    return evaluate_file(HELD_OUT)
+
+
+@lru_cache(maxsize=1)
+def _provenance() -> dict:
+    return json.loads(PROVENANCE.read_text(encoding="utf-8"))
+
+
+def _pairs(text: str) -> frozenset[str]:
+    words = re.findall(r"[a-z0-9]+", " ".join(default_detector().normaliser.norms(text)))
+    return frozenset(map(" ".join, zip(words, words[1:], strict=False))) or frozenset(words)
+
+
+def _near_duplicates(path: Path) -> list[str]:
+    training = [(file.name, row.line, _pairs(row.text)) for file in training_files(DATA_DIR)
+                for row in read_labelled(file)]  # fmt: skip
+    by_pair = defaultdict(list)
+    for number, (_, _, pairs) in enumerate(training):
+        for pair in pairs:
+            by_pair[pair].append(number)
+    found = []
+    for row in read_labelled(path):
+        ours = _pairs(row.text)
+        shared: dict[int, int] = defaultdict(int)
+        for pair in ours:
+            for number in by_pair.get(pair, ()):
+                shared[number] += 1
+        for number, count in shared.items():
+            file, line, theirs = training[number]
+            if len(ours) >= 3 and count / len(ours | theirs) >= TOO_CLOSE:
+                found.append(f"{path.name} line {row.line} is as good as {file} line {line}: reword one of them")
+    return found
+
+
+@pytest.mark.parametrize("path", [HELD_OUT, *NAMED], ids=lambda path: path.stem)
+def test_no_evaluation_message_was_trained_on(path: Path) -> None:
+    assert _near_duplicates(path) == []
+
+
+def test_the_adapter_was_trained_on_the_data_as_it_stands() -> None:
+    assert _provenance()["data_sha256"] == data_hash(DATA_DIR), (
+        "data/risk/training changed after the adapter was trained: run earshot train-encoder"
+    )
+
+
+def test_the_adapter_and_its_provenance_lie_together() -> None:
+    assert ADAPTER.is_file() and PROVENANCE.is_file()
+
+
+def test_a_thousand_messages_are_measured_in_a_minute() -> None:
+    report = _report()
+    assert report.seconds / len(report.outcomes) * 1_000 < 60
+
+
+def test_the_held_out_set_has_every_level_and_speaker() -> None:
+    rows = [o.row for o in _report().outcomes]
+    assert len(rows) >= 800
+    assert len({row.level for row in rows}) == 4 and len({row.about for row in rows}) == 4

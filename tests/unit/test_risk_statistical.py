@@ -1,0 +1,354 @@
+"""The statistical layer: what it reads, what it says, how it joins the phrases, and that it is the real one."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bot.nlu.base_model import EncoderError, TamperedError, fetch_base, load_weights, merge_adapter
+from bot.nlu.encoder import Encoder
+from bot.nlu.encoder_build import NotBuiltError, build_base
+from bot.nlu.normaliser import Normaliser
+from bot.risk.combination import FAMILY, combine
+from bot.risk.detector import Detector, default_detector
+from bot.risk.evaluation import MEASURES, Share, evaluate, evaluate_file, wilson
+from bot.risk.labelled import LabelError, read_labelled
+from bot.risk.matching import Message, Span
+from bot.risk.model_text import LONGEST, MOST, Window, read, windows
+from bot.risk.statistical_layer import (
+    ADAPTER,
+    Part,
+    Reading,
+    StatisticalLayer,
+    Thresholds,
+    build_risk_encoder,
+)
+from bot.risk.taxonomy import About, Category, Evidence, Finding, Level, Memory
+
+AT = Thresholds(high=0.5, part=0.7, immediate=0.4, concern=0.5, sure=0.9, category=0.3)
+
+
+@pytest.fixture(scope="module")
+def normaliser() -> Normaliser:
+    return default_detector().normaliser
+
+
+@pytest.fixture(scope="module")
+def layer() -> StatisticalLayer:
+    return StatisticalLayer.load()
+
+
+def _message(normaliser: Normaliser, text: str) -> Message:
+    return Message(text, normaliser.words(text))
+
+
+def _part(message: Message, chances: tuple[float, ...], whole: bool = True) -> Part:
+    categories = [0.0] * len(Category)
+    categories[list(Category).index(Category.NEGLECT)] = 0.9
+    window = Window("", Span(0, len(message.words)), whole)
+    return Part(window, chances, tuple(categories), (1.0, 0.0, 0.0, 0.0))
+
+
+def _phrase(level: Level, family: str = "some_family") -> Evidence:
+    return Evidence("phrase", family, "words", 0, 5, level, (Category.SUICIDE,))
+
+
+# What is read
+
+
+@pytest.mark.parametrize(
+    "dressed",
+    ["hi my uncle does things", "My uncle does things lol", "hey, my uncle does things haha x", "my uncle does things 😂"],
+)
+def test_greetings_laughter_capitals_and_emoji_change_nothing_that_is_read(normaliser, dressed: str) -> None:
+    assert read(_message(normaliser, dressed)) == read(_message(normaliser, "my uncle does things"))
+
+
+def test_text_speak_is_read_as_plain_words(normaliser) -> None:
+    assert read(_message(normaliser, "i wanna dye 2nite")) == "i want to die tonight"
+
+
+def test_a_question_stays_a_question(normaliser) -> None:
+    assert read(_message(normaliser, "Can he babysit? Is 17 ok?")) == "can he babysit? is 17 ok?"
+
+
+def test_each_sentence_of_a_message_is_read_by_itself_too(normaliser) -> None:
+    message = _message(normaliser, "We had chips for tea. My uncle comes in at night. I like football a lot.")
+    texts = [window.text for window in windows(message)]
+    assert "my uncle comes in at night" in texts
+    assert any(text.startswith("we had chips") and text.endswith("a lot") for text in texts)
+
+
+def test_a_long_message_is_read_to_its_end_in_stretches_the_encoder_can_hold(normaliser) -> None:
+    message = _message(normaliser, "we went to the park and then " * 60 + "my uncle comes in at night")
+    found = windows(message)
+    assert all(w.span.end - w.span.start <= LONGEST for w in found)
+    assert found[-1].text.endswith("my uncle comes in at night")
+
+
+def test_an_endless_message_is_not_read_endlessly(normaliser) -> None:
+    assert len(windows(_message(normaliser, "my uncle comes in. " * 3_000))) <= MOST
+
+
+@pytest.mark.parametrize("text", ["", "   ", "😀😀", "hi", "lol", "!!!"])
+def test_nothing_to_read_is_no_finding(normaliser, layer: StatisticalLayer, text: str) -> None:
+    message = _message(normaliser, text)
+    reading = layer.read(message)
+    assert reading.parts == () and reading.about is None
+    assert combine(message, Memory(), [], reading, layer.thresholds) == []
+
+
+# How it joins the phrases
+
+
+@pytest.mark.parametrize(
+    ("chances", "whole", "level"),
+    [
+        ((0.9, 0.1, 0.0, 0.0), True, None),
+        ((0.3, 0.6, 0.1, 0.0), True, Level.CONCERN),
+        ((0.2, 0.2, 0.5, 0.1), True, Level.HIGH),
+        ((0.2, 0.2, 0.1, 0.5), True, Level.IMMEDIATE),
+        ((0.2, 0.2, 0.5, 0.1), False, None),
+        ((0.1, 0.1, 0.7, 0.1), False, Level.HIGH),
+    ],
+)
+def test_the_encoder_speaks_from_its_thresholds_on(normaliser, chances, whole: bool, level) -> None:
+    message = _message(normaliser, "we eat on fridays")
+    found = combine(message, Memory(), [], Reading((_part(message, chances, whole),)), AT)
+    assert [e.level for e in found] == ([level] if level else [])
+    for item in found:
+        assert (item.layer, item.family, item.words) == ("model", FAMILY, message.text)
+        assert item.categories == (Category.NEGLECT,)
+
+
+def test_the_encoder_never_takes_away_what_a_phrase_found_unless_it_is_sure(normaliser) -> None:
+    message = _message(normaliser, "some words here")
+    unsure = Reading((_part(message, (0.85, 0.1, 0.05, 0.0)),))
+    assert combine(message, Memory(), [_phrase(Level.HIGH)], unsure, AT) == [_phrase(Level.HIGH)]
+
+
+def test_a_high_phrase_in_a_message_surely_harmless_is_lowered_and_its_words_are_kept(normaliser) -> None:
+    message = _message(normaliser, "some words here")
+    sure = Reading((_part(message, (0.97, 0.02, 0.01, 0.0)),))
+    assert combine(message, Memory(), [_phrase(Level.HIGH)], sure, AT) == [_phrase(Level.CONCERN)]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "memory"),
+    [
+        (_phrase(Level.IMMEDIATE), Memory()),
+        (_phrase(Level.HIGH, "says_abuse"), Memory()),
+        (replace(_phrase(Level.HIGH), layer="memory"), Memory()),
+        (_phrase(Level.HIGH), Memory(level=Level.HIGH)),
+    ],
+)
+def test_danger_told_outright_is_never_lowered(normaliser, evidence: Evidence, memory: Memory) -> None:
+    message = _message(normaliser, "some words here")
+    sure = Reading((_part(message, (0.99, 0.01, 0.0, 0.0)),))
+    assert combine(message, memory, [evidence], sure, AT) == [evidence]
+
+
+def test_one_sentence_the_encoder_doubts_is_enough_to_keep_a_phrase(normaliser) -> None:
+    message = _message(normaliser, "some words here")
+    parts = (_part(message, (0.99, 0.01, 0.0, 0.0)), _part(message, (0.6, 0.2, 0.2, 0.0), whole=False))
+    assert combine(message, Memory(), [_phrase(Level.HIGH)], Reading(parts), AT) == [_phrase(Level.HIGH)]
+
+
+# The real layer
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "he comes in my room when mums asleep and i pretend im not awake",
+        "i gave away all my stuff because i wont need it after friday",
+        "the older lot gave me a package to hold and now i owe them",
+    ],
+)
+def test_harm_without_a_keyword_is_heard_and_its_words_are_shown(text: str) -> None:
+    finding = default_detector().assess(f"Hello. {text}")
+    assert finding.level.needs_person
+    model = [e for e in finding.evidence if e.layer == "model"]
+    assert model and all(f"Hello. {text}"[e.start : e.end] == e.words for e in finding.evidence)
+
+
+@pytest.mark.parametrize("text", ["", "hi 😀", "he\ud800llo there my friend", "my uncle. " * 500, "\x00 \x07 word"])
+def test_no_text_breaks_the_layer(text: str) -> None:
+    assert isinstance(default_detector().assess(text), Finding)
+
+
+def test_the_same_text_always_gets_the_same_chances(normaliser, layer: StatisticalLayer) -> None:
+    message = _message(normaliser, "something happens at night and i cant say what")
+    assert layer.read(message) == layer.read(message)
+
+
+def test_an_ordinary_message_is_read_in_a_few_milliseconds() -> None:
+    detector = default_detector()
+    texts = [e.text for e in read_labelled(sorted((ADAPTER.parents[1] / "training").glob("*.jsonl"))[0])[:200]]
+    detector.assess(texts[0])
+    took = []
+    for text in texts:
+        began = time.perf_counter()
+        detector.assess(text)
+        took.append(time.perf_counter() - began)
+    # The bar is 8 ms at p95 on a quiet core; the middle holds on a busy machine too.
+    assert sorted(took)[len(took) // 2] < 0.02
+
+
+def test_the_quantised_encoder_says_nearly_what_the_adapter_says(normaliser, layer: StatisticalLayer) -> None:
+    # The graph in 32 bits, from the same weights, is the yardstick.
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+    from bot.nlu.encoder_graph import build_graph
+
+    folder = build_risk_encoder()
+    merged = merge_adapter(load_weights(fetch_base(folder.parent)), ADAPTER)
+    exact = onnxruntime.InferenceSession(build_graph(merged).SerializeToString())
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    quick = Encoder.load(folder)
+    apart = []
+    for text in ("my stepdad hits me", "what time do you open", "i do not want to be here any more", "hungry again"):
+        ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
+        (scores,) = exact.run(["scores"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        apart.append(np.abs(_chances(scores[0]) - _chances(quick.scores(text))).max())
+    assert np.mean(apart) < 0.1
+
+
+def _chances(scores: np.ndarray) -> np.ndarray:
+    odds = np.exp(scores[:4] - scores[:4].max())
+    return odds / odds.sum()
+
+
+def test_without_the_built_encoder_there_is_no_detector(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("EARSHOT_CACHE", str(tmp_path))
+    with pytest.raises(NotBuiltError, match="earshot setup"):
+        Detector.load()
+
+
+def test_a_changed_adapter_is_refused(tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(ADAPTER.parent, folder)
+    adapter = folder / ADAPTER.name
+    changed = bytearray(adapter.read_bytes())
+    changed[-1] ^= 1
+    adapter.write_bytes(bytes(changed))
+    with pytest.raises(EncoderError, match="not the file it describes"):
+        StatisticalLayer.load(adapter)
+
+
+def test_a_changed_encoder_is_refused(tmp_path: Path) -> None:
+    built = build_risk_encoder()
+    folder = tmp_path / built.name
+    shutil.copytree(built, folder)
+    with (folder / "model.onnx").open("ab") as file:
+        file.write(b"x")
+    with pytest.raises(TamperedError, match="has changed"):
+        StatisticalLayer.load(cache=tmp_path)
+
+
+@pytest.mark.parametrize("broken", ["{", "{}", '{"thresholds": {"high": 2}}'])
+def test_a_broken_provenance_is_refused_with_a_remedy(tmp_path: Path, broken: str) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(ADAPTER.parent, folder)
+    (folder / "provenance.json").write_text(broken)
+    with pytest.raises(EncoderError, match="Restore data/risk/model"):
+        StatisticalLayer.load(folder / ADAPTER.name)
+
+
+def test_the_adapter_stays_small_enough_to_keep_in_git() -> None:
+    assert ADAPTER.stat().st_size <= 3_000_000
+
+
+def test_the_base_encoder_has_no_scores() -> None:
+    with pytest.raises(ValueError, match="no scores"):
+        Encoder.load(build_base()).scores("hello")
+
+
+# Measuring
+
+
+def _file(tmp_path: Path, *rows: object) -> Path:
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ("{not json", "line 2: not JSON"),
+        ({"level": "high"}, "line 2: “text”"),
+        ({"text": " ", "level": "high"}, "line 2: “text”"),
+        ({"text": "hello", "level": "severe"}, "line 2: “level” is 'severe'. Remedy: use one of none, concern"),
+        ({"text": "hello", "level": "none", "categories": ["hunger"]}, "line 2: “categories” is 'hunger'"),
+        ({"text": "hello", "level": "none", "categories": "neglect"}, "line 2: “categories” is not a list"),
+        ({"text": "hello", "level": "none", "about": "cat"}, "line 2: “about” is 'cat'"),
+        ([1], "line 2: not a JSON object"),
+    ],
+)
+def test_a_malformed_line_is_named_with_a_remedy(tmp_path: Path, row: object, complaint: str) -> None:
+    path = _file(tmp_path, {"text": "hello", "level": "none"}, row)
+    with pytest.raises(LabelError) as caught:
+        evaluate_file(path)
+    assert complaint in str(caught.value) and "Remedy:" in str(caught.value)
+
+
+def test_the_wilson_interval_is_the_published_one() -> None:
+    low, high = wilson(81, 263)  # Wilson 1927, as worked in Newcombe 1998, table I
+    assert (round(low, 4), round(high, 4)) == (0.2553, 0.3662)
+    assert wilson(0, 0) == (0.0, 1.0)
+
+
+def test_every_printed_figure_can_be_counted_again_from_the_json(tmp_path: Path) -> None:
+    path = _file(
+        tmp_path,
+        {"text": "my dad hits me", "level": "high", "categories": ["physical_abuse"], "about": "self"},
+        {"text": "im on a bridge", "level": "immediate", "categories": ["suicide"], "about": "self"},
+        {"text": "what time do you open", "level": "none", "categories": [], "about": "self"},
+        {"text": "my parents argue all the time", "level": "concern", "categories": ["family_conflict"]},
+        {"text": "what is the capital of france", "level": "high", "categories": ["neglect"]},
+    )
+    report = json.loads(json.dumps(evaluate_file(path).to_dict()))
+    raised = {"high", "immediate"}
+    serious = [row for row in report["rows"] if row["level"] in raised]
+    heard = [row for row in serious if row["found"]["level"] in raised]
+    assert report["figures"]["sensitivity"]["hits"] == len(heard) == 2
+    assert report["figures"]["sensitivity"]["total"] == len(serious) == 3
+    named = [r for r in serious if set(r["categories"]) & set(r["found"]["categories"])]
+    assert report["figures"]["category recall"]["hits"] == len(named)
+    assert [row["line"] for row in report["rows"] if "sensitivity" in row["misses"]] == [5]
+    assert report["groups"]["level"]["none"]["specificity"]["total"] == 1
+
+
+def test_a_concern_that_is_escalated_counts_as_a_miss() -> None:
+    measure = next(m for m in MEASURES if m.name == "over-escalation")
+    assert measure.good is False
+    report = evaluate([], default_detector())
+    assert report.figures()["over-escalation"] == Share(0, 0)
+
+
+def test_the_rasa_component_and_the_gateway_find_the_same() -> None:
+    from rasa.shared.nlu.constants import TEXT
+    from rasa.shared.nlu.training_data.message import Message as RasaMessage
+
+    from bot.risk.component import RISK, RiskGuard
+    from bot.risk.detector import assess
+
+    texts = ["he waits till mum is out then comes in my room", "mum will kill me lol", "there is no food again"]
+    guard = RiskGuard(default_detector())
+    for text in texts:
+        (message,) = guard.process([RasaMessage({TEXT: text})])
+        assert message.get(RISK) == assess(text).to_dict()
+
+
+def test_whom_it_is_about_is_taken_from_the_encoder_only_where_words_are_silent() -> None:
+    detector = default_detector()
+    assert detector.assess("my son said he wants to die").about is About.OWN_CHILD
+    assert detector.assess("he told me", Memory(about=About.FRIEND)).about is About.FRIEND
