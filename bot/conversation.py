@@ -400,9 +400,9 @@ class Conversations:
             memory = Memory.from_dict(conversation.memory or {})
             finding = self._assessed(message, memory)
             message.finding, message.level = finding.to_dict(), finding.level.value
-            conversation.memory = memory.after(finding).to_dict()
             kind = Kind(message.kind)
             if conversation.owner == "worker":
+                conversation.memory = memory.after(finding).to_dict()
                 if case := uow.open_handover_of(conversation_id):
                     handover.person_wrote(uow, case, finding, now)
                 message.answered_at = now
@@ -448,6 +448,10 @@ class Conversations:
             if conversation is None or conversation.erased_at or message is None or message.answered_at:
                 return
             message.answered_at = now
+            # Remembered together with the answer: a turn that a crash cut off is answered as if new.
+            # Read anew, since an action may have noted in it whom this is about.
+            memory = Memory.from_dict(conversation.memory or {})
+            conversation.memory = memory.after(turn.finding).to_dict()
             if conversation.owner == "worker":
                 # A person accepted while Rasa was thinking: the bot stays silent.
                 if case := uow.open_handover_of(conversation_id):
@@ -461,8 +465,7 @@ class Conversations:
                     uow, conversation, Sender.BOT, reply.text, now, choices=reply.choices, cards=reply.cards
                 )
             if answer and answer.asked:
-                memory = {**(conversation.memory or {}), "asked": answer.asked}
-                conversation.memory = memory
+                conversation.memory = {**conversation.memory, "asked": answer.asked}
             uow.commit()
         if answer and answer.do == "delete":
             self._erase_as_asked(conversation_id)
