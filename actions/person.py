@@ -65,7 +65,7 @@ class ActionOfferSafeAdults(Action):
 
 
 class ActionChooseSafeAdult(Action):
-    """Notes the adult who was pressed or named and shows what would be sent; without one, shows the places."""
+    """Notes the adult who was pressed or named and shows what would be sent; else shows the places."""
 
     def name(self) -> str:
         return "action_choose_safe_adult"

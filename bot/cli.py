@@ -49,11 +49,13 @@ def setup() -> Path:
     from bot.nlu.encoder_build import build_base
     from bot.operate import setup as steps
     from bot.operate.model import TrainingFailed, model_path, train
+    from bot.risk.statistical_layer import build_risk_encoder
 
     try:
         steps.make_secrets()
         with out.status("Building the sentence encoder") as status:
             build_base(cache_dir(), status.update)
+            build_risk_encoder(cache_dir(), status.update)
         out.print("[green]✓[/] sentence encoder")
         if not model_path().exists():
             out.print("  Training the Rasa model; this takes a minute or two, once.")
@@ -145,11 +147,12 @@ def drafts(
     """List the wording that no safeguarding lead has signed yet."""
     from bot.content import Content
     from bot.settings import ROOT
+    from bot.signoff import unsigned
 
-    found = Content.load(ROOT / "data").drafts(safety_only=safety)
+    found = unsigned(Content.load(ROOT / "data"), ROOT / "data", safety_only=safety)
     table = Table("file", "wording")
-    for file, name in sorted(found):
-        table.add_row(f"data/responses/{file}.yml", name)
+    for file, name in found:
+        table.add_row(file, name)
     out.print(table)
     out.print(f"{len(found)} unsigned. Sign with reviewed_by and reviewed_on; see data/README.md.")
 
@@ -214,6 +217,64 @@ def rota_load(file: Annotated[Path, typer.Argument(help="see data/rota.example.y
             _stop(str(error))
         uow.commit()
     out.print(f"Loaded {places} places and {people} people.")
+
+
+@app.command("train-encoder")
+def train_encoder(
+    python: Annotated[
+        str | None, typer.Option(envvar="EARSHOT_TRAIN_PYTHON", help="a Python that has torch")
+    ] = None,
+) -> None:
+    """Train the risk encoder's adapter again (developers; see docs/risk_model_card.md)."""
+    from bot.nlu.base_model import EncoderError
+    from bot.risk.families import RiskDataError
+    from bot.risk.labelled import LabelError
+    from bot.risk.training import command
+
+    try:
+        torch_python = command.find_python(python)
+        provenance = command.train_encoder(torch_python, lambda line: out.print(line, markup=False))
+    except (command.TrainingError, EncoderError, LabelError, RiskDataError) as error:
+        _stop(str(error))
+    out.print(f"Kept in data/risk/model. On the scenarios held out: {provenance['validation']}", markup=False)
+
+
+@app.command("evaluate-risk")
+def evaluate_risk(
+    file: Annotated[Path, typer.Argument(help="labelled messages, one JSON object a line")],
+    json_out: Annotated[Path | None, typer.Option("--json", help="write figures and rows here too")] = None,
+) -> None:
+    """Measure how risk is recognised on a file of labelled messages."""
+    import json
+
+    from bot.nlu.base_model import EncoderError
+    from bot.risk.evaluation import evaluate_file
+    from bot.risk.evaluation_report import print_report
+    from bot.risk.families import RiskDataError
+    from bot.risk.labelled import LabelError
+
+    try:
+        report = evaluate_file(file)
+    except (EncoderError, LabelError, RiskDataError) as error:
+        _stop(str(error))
+    print_report(report, out)
+    if json_out:
+        written = json.dumps(report.to_dict(), indent=1, ensure_ascii=False)
+        json_out.write_text(written + "\n", encoding="utf-8")
+
+
+@app.command("evaluate-intents")
+def evaluate_intents(
+    file: Annotated[Path, typer.Argument(help="one JSON object a line, with text and intent")],
+) -> None:
+    """Measure how intents are recognised by the trained Rasa model."""
+    from bot.operate import intents
+    from bot.operate.model import TrainingFailed
+
+    try:
+        intents.print_report(intents.evaluate_file(file), out)
+    except (intents.IntentFileError, TrainingFailed) as error:
+        _stop(str(error))
 
 
 def main() -> None:

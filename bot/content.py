@@ -52,9 +52,6 @@ SAID_BY_THE_HOUSE = (
     "utter_emergency_line",
 )
 
-#: Files whose wording a child's safety hangs on: production refuses to start while they are drafts.
-SAFETY_FILES = ("safety", "opening", "privacy", "waiting", "numbers")
-
 
 class ContentError(Exception):
     """The words are missing or malformed; the message names file, entry and remedy."""
@@ -142,13 +139,12 @@ class Content:
         except KeyError:
             raise ContentError(f"data/responses has no {name}") from None
 
-    def drafts(self, *, safety_only: bool = False) -> list[tuple[str, str]]:
+    def drafts(self) -> list[tuple[str, str]]:
         """``(file, response)`` of every response that has a variation without a signature."""
         return [
             (self._files[name], name)
             for name, variations in self._responses.items()
             if any(not v.reviewed_by or not v.reviewed_on for v in variations)
-            and (not safety_only or self._files[name] in SAFETY_FILES)
         ]
 
     def clock_words(self, at: datetime, now: datetime) -> str:

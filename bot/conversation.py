@@ -11,7 +11,7 @@ import re
 import secrets
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -398,6 +398,8 @@ class Conversations:
             if message is None:
                 return None
             memory = Memory.from_dict(conversation.memory or {})
+            if conversation.owner == "worker":
+                memory = replace(memory, asked=None)  # they answer the worker, not the bot's last question
             finding = self._assessed(message, memory)
             message.finding, message.level = finding.to_dict(), finding.level.value
             kind = Kind(message.kind)

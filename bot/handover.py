@@ -401,7 +401,7 @@ def _seconds_to_accept(uow: UnitOfWork, handover: Handover) -> int:
     settings = uow.settings
     if handover.level == Level.IMMEDIATE.value:
         return settings.deadline_immediate
-    if handover.kind == DISCLOSURE:
+    if handover.kind == DISCLOSURE or Level(handover.level).needs_person:
         return settings.deadline_high
     return settings.deadline_message if handover.kind == MESSAGE else settings.deadline_request
 

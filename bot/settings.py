@@ -17,6 +17,11 @@ from pydantic import BaseSettings, Field, SecretStr, ValidationError, validator
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def var_dir() -> Path:
+    """Where a demo keeps its database and secrets: ``EARSHOT_VAR``, or ``var`` in the checkout."""
+    return Path(os.environ.get("EARSHOT_VAR", ROOT / "var"))
+
+
 class SettingsError(Exception):
     """A setting is missing or wrong; the message names it and says what to do."""
 
@@ -32,7 +37,8 @@ class Settings(BaseSettings):
     mode: Literal["demo", "production"] = Field("demo", description="production refuses unsafe settings")
     body_name: str = Field("Earshot demo", description="the council, trust or charity that runs this")
     database_url: str = Field(
-        f"sqlite:///{ROOT / 'var' / 'earshot.db'}", description="SQLAlchemy URL: SQLite or PostgreSQL"
+        default_factory=lambda: f"sqlite:///{var_dir() / 'earshot.db'}",
+        description="SQLAlchemy URL: SQLite or PostgreSQL",
     )
     keys: SecretStr = Field(..., description="Fernet keys, newest first, separated by commas")
     lookup_key: SecretStr = Field(..., description="secret for keyed hashes; changing it orphans codes")
@@ -56,7 +62,6 @@ class Settings(BaseSettings):
     silence_after_accept: int = Field(900, description="seconds an accepted case may stay without a word")
 
     staff_session_hours: int = Field(12, description="hours until staff sign in again")
-    alert_mail_from: str = Field("", description="sender for e-mail alerts; empty leaves the console")
 
     telegram_bot_token: SecretStr = Field(
         SecretStr(""), env="TELEGRAM_BOT_TOKEN", description="from BotFather"
@@ -74,7 +79,7 @@ class Settings(BaseSettings):
 
         keys = [key.strip() for key in value.get_secret_value().split(",") if key.strip()]
         if not keys:
-            raise ValueError("holds no key: make one with 'earshot setup --new-secrets'")
+            raise ValueError("holds no key: 'make run' makes one for a demo")
         for key in keys:
             try:
                 Fernet(key)
@@ -124,7 +129,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
 
 def secrets_file() -> Path:
     """Where a demo keeps its generated secrets (mode 0600, outside git)."""
-    return Path(os.environ.get("EARSHOT_VAR", ROOT / "var")) / "secrets.env"
+    return var_dir() / "secrets.env"
 
 
 def read_secrets_file() -> dict[str, str]:

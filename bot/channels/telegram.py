@@ -98,7 +98,7 @@ class TelegramChannel:
         self._intake = Intake(self._handler.handle, self._handler.tell_trouble, retry_seconds)
         self._confirmed: int | None = None
         self._sent = Recent()  # (conversation, message) -> pieces that Telegram took already
-        self._keyboards = Recent()  # chat -> its last message with buttons
+        self._keyboards = Recent()  # chat -> (turn of the person, messages with buttons since)
         self._task: asyncio.Task[None] | None = None
         self._status = "stopped"
 
@@ -187,12 +187,20 @@ class TelegramChannel:
                 await self._retire(chat_id, sent.message_id)
 
     async def _retire(self, chat_id: int, message_id: int) -> None:
-        """A new question was asked: take the buttons off the one before."""
-        before = self._keyboards.get(chat_id)
-        self._keyboards.put(chat_id, message_id)
-        if before is not None and not self._handler.was_pressed(chat_id, before):
-            with suppress(TelegramError):
-                await self._bot.edit_message_reply_markup(chat_id, before)
+        """A new question was asked after they spoke: take the buttons off the ones before.
+
+        One turn may offer buttons twice, the places and below them a way out; both stay until an answer.
+        """
+        turn = self._handler.turn(chat_id)
+        of_turn, before = self._keyboards.get(chat_id) or (turn, ())
+        if of_turn == turn:
+            self._keyboards.put(chat_id, (turn, (*before, message_id)))
+            return
+        self._keyboards.put(chat_id, (turn, (message_id,)))
+        for old in before:
+            if not self._handler.was_pressed(chat_id, old):
+                with suppress(TelegramError):
+                    await self._bot.edit_message_reply_markup(chat_id, old)
 
     # Receiving ------------------------------------------------------------------------------------
 

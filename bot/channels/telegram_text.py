@@ -72,7 +72,8 @@ def _card(card: Mapping[str, Any]) -> str:
         if key in _NOT_WORDS or key.endswith("_id") or value is None or isinstance(value, (bool, Mapping)):
             continue
         if isinstance(value, (list, tuple)):
-            value = ", ".join(str(item) for item in value if isinstance(item, (str, int, float)))
+            between = "\n" if key == "lines" else ", "
+            value = between.join(str(item) for item in value if isinstance(item, (str, int, float)))
         lines.append(str(value).strip())
     return "\n".join(line for line in lines if line)
 

@@ -82,6 +82,7 @@ class UpdateHandler:
         self._conversations = conversations
         self._content = content
         self._answering: set[asyncio.Task[None]] = set()
+        self._turns = Recent()  # chat -> how often they wrote or pressed
         self._pressed = Recent()  # (chat, message) -> update that pressed it
         self._albums = Recent()  # chat -> album last answered
         self._farewells = Recent()  # group -> told that we only talk in private
@@ -126,6 +127,13 @@ class UpdateHandler:
         """Whether a button of this message was pressed already."""
         return self._pressed.get((chat_id, message_id)) is not None
 
+    def turn(self, chat_id: int) -> int:
+        """How often somebody wrote or pressed in this chat since we started."""
+        return self._turns.get(chat_id) or 0
+
+    def _acted(self, chat_id: int) -> None:
+        self._turns.put(chat_id, self.turn(chat_id) + 1)
+
     async def finish(self, grace: float) -> None:
         """Let answers under way come to an end, at most ``grace`` seconds; the core resumes the rest."""
         if self._answering:
@@ -138,6 +146,7 @@ class UpdateHandler:
 
     async def _message(self, update_id: int, message: Message) -> None:
         chat_id = message.chat.id
+        self._acted(chat_id)
         if message.text:
             command = _COMMAND.match(message.text)
             if command:
@@ -248,6 +257,7 @@ class UpdateHandler:
             await self._mark(chat_id, message.message_id, None)
             return
         self._pressed.put(place, update.update_id)
+        self._acted(chat_id)
         acknowledged = asyncio.create_task(self._acknowledge(query))
         try:
             if conversation_id is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import socket
 import sys
 import threading
@@ -29,7 +30,9 @@ class QuietPrinter(Printer):
     def write(self, message: Message) -> None:
         """Print one line of a process."""
         text = message.data.decode("utf-8", "replace") if isinstance(message.data, bytes) else message.data
-        if "DeprecationWarning" in text or (message.name in ("rasa", "actions") and text.startswith("  ")):
+        if any(said in text for said in ("DeprecationWarning", "implicit namespace packages")) or (
+            message.name in ("rasa", "actions") and text.startswith("  ")
+        ):
             return
         super().write(message)
 
@@ -86,7 +89,8 @@ def supervise(
     manager = Manager(QuietPrinter(sys.stdout, width=7))
     procfile = parse_procfile((ROOT / "Procfile").read_text())
     for name, command in procfile.processes.items():
-        manager.add_process(name, command, cwd=str(ROOT), env=environment(settings, model))
+        kept = shlex.join([sys.executable, "-m", "bot.operate.keep", name, command])
+        manager.add_process(name, f"exec {kept}", cwd=str(ROOT), env=environment(settings, model))
     threading.Thread(target=_watch, args=(settings, on_ready, on_late), daemon=True).start()
     manager.loop()
     return 0 if manager.returncode in (None, 0, -2, 130) else manager.returncode

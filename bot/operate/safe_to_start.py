@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bot.content import Content
-from bot.settings import Settings, SettingsError
+from bot.settings import ROOT, Settings, SettingsError
+from bot.signoff import unsigned
 
 
 def refuse_unless_safe(settings: Settings, content: Content) -> None:
@@ -14,11 +15,12 @@ def refuse_unless_safe(settings: Settings, content: Content) -> None:
     """
     if settings.mode != "production":
         return
-    unsigned = content.drafts(safety_only=True)
-    if unsigned and not settings.allow_unsigned_wording:
+    drafts = unsigned(content, ROOT / "data", safety_only=True)
+    if drafts and not settings.allow_unsigned_wording:
         raise SettingsError(
-            f"{len(unsigned)} safety wordings are unsigned drafts (earshot drafts --safety lists them). The "
-            "service's safeguarding lead signs them in data/responses; to start without, in so many "
+            f"{len(drafts)} safety wordings, numbers and phrases are unsigned drafts (earshot drafts "
+            "--safety lists them). The "
+            "service's safeguarding lead signs them in data/; to start without, in so many "
             "words, set EARSHOT_ALLOW_UNSIGNED_WORDING=true."
         )
     if not settings.secure_cookies:

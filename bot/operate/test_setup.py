@@ -1,4 +1,4 @@
-"""What the tests need before they run: the sentence encoder and the trained model, from the cache if there."""
+"""What the tests need before they run: both encoders and the trained model, from the cache if there."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ import sys
 from bot.cache import cache_dir
 from bot.nlu.encoder_build import build_base
 from bot.operate.model import TrainingFailed, train
+from bot.risk.statistical_layer import build_risk_encoder
 
 
 def main() -> int:
     """Make what is missing. Returns the exit status."""
     build_base(cache_dir(), lambda step: print(step, flush=True))  # noqa: T201
+    build_risk_encoder(cache_dir(), lambda step: print(step, flush=True))  # noqa: T201
     print("Rasa model …", flush=True)  # noqa: T201
     try:
         train()

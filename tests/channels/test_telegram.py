@@ -380,12 +380,17 @@ async def test_a_second_press_is_harmless(
     assert len(api.called("answerCallbackQuery")) == 5  # the clock on the button ends every time
 
 
-async def test_a_new_question_takes_the_buttons_off_the_old(
+async def test_a_new_question_takes_the_buttons_off_those_asked_before_they_spoke(
     zeb: Person, core: RecordingConversations
 ) -> None:
     await asked(zeb, core, "First?")
+    core.asks(ZEB, "Or this?", ("Yes",))
+    await zeb.waits_for("Or this?")
+    zeb.says("hm")
+    await zeb.waits_for("heard")
+    assert all(s.buttons for s in zeb.sees() if s.text.endswith("?"))
     core.asks(ZEB, "Second?", ("Yes",))
-    await zeb.waits_for(lambda seen: [s.buttons for s in seen if s.text.endswith("?")] == [(), ("Yes",)])
+    await zeb.waits_for(lambda seen: [s.buttons for s in seen if s.text.endswith("?")] == [(), (), ("Yes",)])
 
 
 async def test_a_button_whose_message_telegram_forgot_still_counts_once(

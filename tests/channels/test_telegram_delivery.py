@@ -88,6 +88,7 @@ async def test_cards_are_read_as_text_and_their_choices_as_buttons(
             "name": "Ms Okoro",
             "role": "Head of year",
             "trained_for": ["bullying", "neglect"],
+            "lines": ["There: Mon to Fri", "By: chat here"],
             "notes": None,
             "choice": {"id": "7.0", "title": "Choose Ms Okoro"},
         },
@@ -95,7 +96,8 @@ async def test_cards_are_read_as_text_and_their_choices_as_buttons(
     )
     await door.deliver(ADDRESS, message("Who?", 7, cards=cards, choices=(Choice("7.1", "Nobody"),)))
     (seen,) = zeb.sees()
-    assert seen.text == ("Who?\n\nMs Okoro\nHead of year\nbullying, neglect\n\nDuty line\n0808 157 0001")
+    ms_okoro = "Ms Okoro\nHead of year\nbullying, neglect\nThere: Mon to Fri\nBy: chat here"
+    assert seen.text == f"Who?\n\n{ms_okoro}\n\nDuty line\n0808 157 0001"
     assert seen.buttons == ("Choose Ms Okoro", "Nobody")
 
 

@@ -98,7 +98,7 @@ async def test_a_parent_finds_help_and_asks_for_it(young_person: YoungPerson, co
 
 
 async def test_a_neighbour_reports_in_four_answers(young_person: YoungPerson):
-    await young_person.presses("A child I'm worried about")
+    await young_person.presses("I'm worried about a child")
     await young_person.presses("Report it now")
     await young_person.says("the little ones next door are always dirty and asking for food")
     await young_person.says("Mill Lane, near the shop")

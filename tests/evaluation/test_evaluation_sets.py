@@ -1,4 +1,4 @@
-"""The evaluation sets are apart from what was trained on, and the detector does on them what the card says."""
+"""The evaluation sets were never trained on, and the detector does on them what the card says."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _near_duplicates(path: Path) -> list[str]:
         for number, count in shared.items():
             file, line, theirs = training[number]
             if len(ours) >= 3 and count / len(ours | theirs) >= TOO_CLOSE:
-                found.append(f"{path.name} line {row.line} is as good as {file} line {line}: reword one of them")
+                found.append(f"{path.name} line {row.line} is as good as {file} line {line}: reword one")
     return found
 
 

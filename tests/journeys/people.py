@@ -122,7 +122,9 @@ class YoungPerson(_Somebody):
         expect(mine).to_have_attribute("data-id", re.compile(r"\d"))
         answer = self.page.locator('.message[data-from="you"] ~ .message[data-from="bot"]')
         number = int(mine.get_attribute("data-id"))
-        wait_for(lambda: int(answer.last.get_attribute("data-id")) > number, PATIENT / 1000, lambda: "no answer")
+        wait_for(
+            lambda: int(answer.last.get_attribute("data-id")) > number, PATIENT / 1000, lambda: "no answer"
+        )
         self.rests()
 
     def chooses(self, title: str) -> None:
@@ -195,6 +197,7 @@ class DutyWorker(_Somebody):
 
     def __init__(self, browser: Browser, house: House, staff_id: str, shots: Path | None = None) -> None:
         super().__init__(browser, house, DESK, shots)
+        self.staff_id = staff_id
         with house.core.store.read() as uow:
             self.name: str = uow.staff_member(staff_id).name
         self.page.goto(house.sign_in_link(staff_id))

@@ -6,8 +6,8 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import click
 import pytest
 import typer
 from cryptography.fernet import Fernet
@@ -41,7 +41,7 @@ def code_spans(text: str) -> list[str]:
 def paths_named(document: Path) -> Iterator[Path]:
     """Files and folders that a document names; those in data/README.md may be named from data/."""
     for span in code_spans(document.read_text()):
-        if not re.fullmatch(r"[\w.*/-]+", span) or span.startswith(("/", *MADE)):
+        if not re.fullmatch(r"[\w./-]+", span) or span.startswith(("/", *MADE)):
             continue
         first, _, rest = span.partition("/")
         if (rest or span.endswith("/")) and first in TOP:
@@ -53,18 +53,21 @@ def paths_named(document: Path) -> Iterator[Path]:
             yield ROOT / span
 
 
-def slug(heading: str) -> str:
-    """The anchor that a heading gets."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+def anchors(document: Path) -> set[str]:
+    """The anchors that the headings of a document get."""
+    headings = re.findall(r"^#+ (.+)$", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
 
 
-def commands(command: click.Command, words: tuple[str, ...] = ("earshot",)) -> Iterator[str]:
+def commands(command: Any, words: tuple[str, ...] = ("earshot",)) -> Iterator[str]:
     """Every command, as it is typed."""
-    if isinstance(command, click.Group):
-        for name, below in command.commands.items():
-            yield from commands(below, (*words, name))
-    else:
+    # Not isinstance(command, click.Group): newer Typer brings a click of its own.
+    below = getattr(command, "commands", None)
+    if below is None:
         yield " ".join(words)
+        return
+    for name, one in below.items():
+        yield from commands(one, (*words, name))
 
 
 def addresses(routes: list[BaseRoute]) -> Iterator[tuple[str, str]]:
@@ -121,6 +124,7 @@ def test_no_setting_is_documented_that_is_gone():
 
 @pytest.mark.parametrize("command", sorted(commands(typer.main.get_command(cli.app))))
 def test_every_command_is_documented(command):
+    assert command != "earshot", "no command was found"
     assert command in SPANS
 
 
@@ -135,10 +139,8 @@ def test_no_command_is_documented_that_is_gone(document):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_make_target_named_exists(document):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    told = set(
-        re.findall(r"`(?:[A-Z_]+=\S+ )?make ([a-z-]+)`|^make ([a-z-]+)", document.read_text(), re.MULTILINE)
-    )
-    assert {first or second for first, second in told} <= targets
+    told = set(re.findall(r"(?:`|^)(?:[A-Z_]+=\S+ )?make ([a-z-]+)", document.read_text(), re.MULTILINE))
+    assert told and told <= targets
 
 
 def test_every_public_address_is_documented(gateway):
@@ -156,10 +158,7 @@ def test_no_public_address_is_documented_that_is_gone(gateway):
 @pytest.mark.parametrize("document", DOCUMENTS, ids=name_of)
 def test_every_path_named_exists(document):
     named = list(paths_named(document))
-    gone = [
-        path for path in named if not (any(ROOT.glob(name_of(path))) if "*" in path.name else path.exists())
-    ]
-    assert named and not gone
+    assert named and not [path for path in named if not path.exists()]
 
 
 def test_every_module_has_its_line_in_the_tree():
@@ -179,17 +178,14 @@ def test_every_module_has_its_line_in_the_tree():
 def test_links_and_pictures_lead_somewhere(document):
     text = document.read_text()
     targets = re.findall(r"\]\(([^)\s]+)\)", text) + re.findall(r'src="([^"]+)"', text)
+    ours = [target for target in targets if not target.startswith("https://")]
     wrong = []
-    for target in (t for t in targets if not t.startswith("https://")):
+    for target in ours:
         file, _, anchor = target.partition("#")
-        path = (document.parent / file).resolve() if file else document
-        if not path.exists():
+        path = document.parent / file if file else document
+        if not path.exists() or (anchor and anchor not in anchors(path)):
             wrong.append(target)
-        elif anchor and anchor not in {
-            slug(h) for h in re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
-        }:
-            wrong.append(target)
-    assert targets and not wrong
+    assert ours and not wrong
 
 
 def test_pictures_are_few_and_small():
@@ -205,9 +201,8 @@ def worked_example(tmp_path) -> Path:
         (tmp_path / folder).mkdir()
         for file in (ROOT / "data" / folder).glob("*.yml"):
             shutil.copy(file, tmp_path / folder)
-    (block,) = [
-        b for b in re.findall(r"^```yaml\n(.*?)^```", DATA.read_text(), re.S | re.M) if "must_match" in b
-    ]
+    blocks = re.findall(r"^```yaml\n(.*?)^```", DATA.read_text(), re.DOTALL | re.MULTILINE)
+    (block,) = [block for block in blocks if "must_match" in block]
     file = tmp_path / "risk" / "domestic_abuse.yml"
     assert "Open `risk/domestic_abuse.yml` and put this at the end" in DATA.read_text()
     file.write_text(file.read_text() + block)

@@ -97,7 +97,9 @@ def test_mail_goes_out_through_a_real_mail_server() -> None:
 
 
 def test_one_dead_address_does_not_hide_a_live_one() -> None:
-    assert not AppriseSender().send(Notice("t", "b", ("mailto://127.0.0.1:9?from=a@b.example&to=c@d.example",)))
+    assert not AppriseSender().send(
+        Notice("t", "b", ("mailto://127.0.0.1:9?from=a@b.example&to=c@d.example",))
+    )
     assert not AppriseSender().send(Notice("t", "b", ("nonsense",)))
 
 

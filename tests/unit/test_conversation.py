@@ -305,3 +305,16 @@ def test_directives_are_taken_out_of_what_is_said() -> None:
     assert [reply.text for reply in answer.replies] == ["Pick one."]
     assert answer.replies[0].cards == [{"title": "Ms Begum", "lines": []}]
     assert (answer.asked, answer.safety) == ("safe_now", Level.IMMEDIATE)
+
+
+async def test_an_answer_to_a_worker_is_not_an_answer_to_the_bots_last_question(
+    conversations, core, chat, dialogue
+) -> None:
+    dialogue.replies = [{"text": "Safe?"}, SAFETY, {"custom": {"earshot": {"asked": "safe_now"}}}]
+    await conversations.take_turn(message(chat, DISCLOSURE))
+    with core.uow() as uow:
+        worker = uow.rota().duty_line(core.now())[0].id
+        handover.accept(uow, uow.open_handover_of(chat).id, worker, core.now())
+        uow.commit()
+    await conversations.take_turn(message(chat, "no", "m2"))
+    assert open_case(core, chat).level == "high"

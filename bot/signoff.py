@@ -1,0 +1,43 @@
+"""What no safeguarding lead has signed yet: sentences, numbers, and the phrases that risk is read by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+
+from bot.content import Content
+
+#: Files of data/responses on whose words a child's safety hangs.
+SAFETY_FILES = ("safety", "opening", "privacy", "waiting")
+
+
+def unsigned(content: Content, data_dir: Path, *, safety_only: bool = False) -> list[tuple[str, str]]:
+    """``(file, entry)`` of everything without ``reviewed_by`` and ``reviewed_on``, in order.
+
+    With ``safety_only`` just what production refuses to start without: the words of
+    :data:`SAFETY_FILES`, the numbers and the risk phrases.
+    """
+    words = [
+        (f"data/responses/{file}.yml", name)
+        for file, name in content.drafts()
+        if not safety_only or file in SAFETY_FILES
+    ]
+    return sorted([*words, *_numbers(data_dir), *_phrases(data_dir)])
+
+
+def _numbers(data_dir: Path) -> Iterator[tuple[str, str]]:
+    document = yaml.safe_load((data_dir / "responses" / "numbers.yml").read_text(encoding="utf-8"))
+    if not (document.get("reviewed_by") and document.get("reviewed_on")):
+        yield from (("data/responses/numbers.yml", service["id"]) for service in document["services"])
+
+
+def _phrases(data_dir: Path) -> Iterator[tuple[str, str]]:
+    for path in sorted((data_dir / "risk").glob("*.yml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        for entries in document.values():
+            for entry in entries if isinstance(entries, list) else ():
+                if isinstance(entry, dict) and "reviewed_by" in entry:
+                    if not (entry["reviewed_by"] and entry.get("reviewed_on")):
+                        yield f"data/risk/{path.name}", entry["name"]
