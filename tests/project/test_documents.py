@@ -104,7 +104,7 @@ def setting_row(variable: str) -> str:
 def test_every_setting_is_documented_with_its_default(field):
     (variable,) = (name.upper() for name in field.field_info.extra["env_names"])
     cell = setting_row(variable).split("|")[2]
-    default = field.default
+    default = field.get_default()
     if field.required:
         assert cell.strip() == "required"
     elif field.name == "database_url":
