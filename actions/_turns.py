@@ -16,6 +16,17 @@ def intent(tracker: Tracker) -> str:
     return str((tracker.latest_message.get("intent") or {}).get("name") or "")
 
 
+def pressed(tracker: Tracker) -> bool:
+    """Whether the last message was a button rather than something typed."""
+    return str(tracker.latest_message.get("text") or "").startswith("/")
+
+
+def sure(tracker: Tracker) -> bool:
+    """Whether the intent is certain enough to change what the whole conversation is about."""
+    confidence = (tracker.latest_message.get("intent") or {}).get("confidence")
+    return pressed(tracker) or float(confidence or 0) >= 0.8
+
+
 def risk(tracker: Tracker) -> Mapping[str, Any]:
     """The finding on the last message (see ``bot.risk.taxonomy.Finding.to_dict``), or empty."""
     return tracker.latest_message.get("risk") or {}

@@ -26,6 +26,10 @@ class ActionGoThroughDoor(Action):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
         door = _turns.intent(tracker)
+        if tracker.get_slot("about") and not _turns.sure(tracker):
+            # "my stepdad" sounds like a door; whoever came through one does not change it by a guess.
+            dispatcher.utter_message(response="utter_listening")
+            return [SlotSet("asked", "worry")]
         with core().uow() as uow:
             conversation.note_choice(uow, tracker.sender_id, about=ABOUT[door])
             uow.commit()

@@ -9,6 +9,7 @@ from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _turns
+from actions._unclear import answer_unclear
 from actions.consent import ask_consent
 from bot import conversation, handover, rota
 from bot.bootstrap import core
@@ -55,6 +56,9 @@ class ActionOfferSafeAdults(Action):
         with core().uow() as uow:
             places = rota.places(uow)
             meant = _meant(tracker, "place", {place.id: place.name for place in places})
+            if meant is None and not _was_asked_for_a_place(tracker):
+                # An address, say: nobody had asked where they know adults from.
+                return answer_unclear(dispatcher, tracker, self.name())
             if meant is None:
                 _offer_places(dispatcher, places)
                 return [SlotSet("asked", "nothing")]
@@ -82,6 +86,18 @@ class ActionChooseSafeAdult(Action):
             uow.commit()
         dispatcher.utter_message(response="utter_safe_adult_chosen", adult=adult.name, role=adult.role)
         return [SlotSet("safe_adult", adult.id), SlotSet("asked", ask_consent(dispatcher, tracker, adult.id))]
+
+
+def names_an_adult(tracker: Tracker) -> bool:
+    """Whether a safe adult's name was typed."""
+    with core().store.read() as uow:
+        names = {adult.id: adult.name for adult in rota.safe_adults(uow, None, core().now())}
+    return find_name(str(tracker.latest_message.get("text") or ""), names) is not None
+
+
+def _was_asked_for_a_place(tracker: Tracker) -> bool:
+    offers = {"action_offer_places", "action_offer_safe_adults", "action_choose_safe_adult"}
+    return _turns.pressed(tracker) or bool(offers & set(_turns.actions_of_last_turn(tracker)))
 
 
 def _meant(tracker: Tracker, entity: str, names: dict[str, str]) -> str | None:

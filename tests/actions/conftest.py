@@ -13,6 +13,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import (
+    _unclear,
     concern_report,
     consent,
     doors,
@@ -36,7 +37,7 @@ CONVERSATION = "c" * 32
 #: A Tuesday in term time: the schools' safe adults and the day team are there.
 TUESDAY_NOON = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 #: Modules that look the core up by name when an action runs.
-ASK_THE_CORE = (concern_report, consent, doors, next_steps, parent, person, stop_delete, worry)
+ASK_THE_CORE = (_unclear, concern_report, consent, doors, next_steps, parent, person, stop_delete, worry)
 
 
 class Said:
@@ -82,10 +83,11 @@ class Child:
         *,
         entities: dict[str, str] | None = None,
         risk: dict[str, Any] | None = None,
+        confidence: float = 1.0,
     ) -> Said:
         """Runs an action after a message with this intent and keeps what it remembered."""
         message = {
-            "intent": {"name": intent, "confidence": 1.0},
+            "intent": {"name": intent, "confidence": confidence},
             "text": text or f"/{intent}",
             "entities": [{"entity": k, "value": v} for k, v in (entities or {}).items()],
             "risk": risk or {"level": "none", "categories": [], "about": "self", "evidence": []},

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from actions.doors import ActionGoThroughDoor
 from actions.fallback import ActionFallback, ActionListenAgain
 from actions.friend import ActionHelpMeTell
 from actions.small_talk import SMALL_QUESTIONS, ActionKeepListening, ActionSmallQuestion
-from tests.actions.conftest import Child
+from bot import handover
+from tests.actions.conftest import CONVERSATION, Child
 
 
 def test_the_first_time_it_says_that_it_did_not_understand(child: Child):
@@ -61,3 +63,20 @@ def test_help_with_what_to_say_fits_who_would_say_it(child: Child):
         "friend": "utter_help_me_tell_friend",
         "own_child": "utter_help_me_tell_adult",
     }
+
+
+def test_while_somebody_is_on_the_way_what_is_unclear_is_kept_for_them(child: Child):
+    with child.core.uow() as uow:
+        handover.open_handover(uow, CONVERSATION, kind="message", now=child.core.now())
+        uow.commit()
+    said = child.hears(ActionFallback(), "nlu_fallback", "theyre about 4 and 6")
+    assert said.names == ["utter_safety_added"]
+
+
+def test_whoever_came_through_a_door_does_not_change_it_by_a_guess(child: Child):
+    child.hears(ActionGoThroughDoor(), "door_me")
+    said = child.hears(ActionGoThroughDoor(), "door_parent", "my stepdad", confidence=0.5)
+    assert said.names == ["utter_listening"]
+    assert child.slots["about"] == "self"
+    child.hears(ActionGoThroughDoor(), "door_parent", "sorry i am a parent", confidence=0.9)
+    assert child.slots["about"] == "own_child"

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import pytest
 
 from actions.consent import ActionAskConsent, ActionPassOn
+from actions.fallback import ActionFallback
 from actions.person import ActionChooseSafeAdult, ActionOfferPlaces, ActionOfferSafeAdults, ActionOpenPerson
 from bot.handover import status
 from tests.actions.conftest import CONVERSATION, Child
@@ -71,8 +72,21 @@ def test_a_place_typed_is_found_by_its_name(child: Child):
 
 
 def test_a_place_nobody_knows_shows_the_places(child: Child):
+    child.hears(ActionOfferPlaces(), "affirm")
     said = child.hears(ActionOfferSafeAdults(), "choose_place", "hogwarts")
     assert said.names == ["utter_offer_places", "utter_offer_places_other"]
+
+
+def test_an_address_that_sounds_like_a_place_is_not_an_answer_nobody_asked_for(child: Child):
+    said = child.hears(ActionOfferSafeAdults(), "choose_place", "12 high street")
+    assert said.names == ["utter_fallback"]
+
+
+def test_an_adult_named_in_passing_is_understood(child: Child):
+    child.types("they leave me out")
+    said = child.hears(ActionFallback(), "nlu_fallback", "can i talk to miss begum")
+    assert said.slots["safe_adult"] == "amina-begum"
+    assert said.names[-1] == "utter_ask_consent"
 
 
 def test_a_chosen_adult_is_noted_and_the_exact_words_are_shown(child: Child):
