@@ -10,8 +10,8 @@ import asyncio
 import re
 import secrets
 import weakref
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -21,20 +21,14 @@ from anyio import to_thread
 from bot import handover, transcript
 from bot.bootstrap import Core
 from bot.codes import new_code, normal_code
+from bot.doors import DOORS, door_of
+from bot.floor import Answer, keep_floor, read_answer
 from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
 from bot.risk.taxonomy import About, Evidence, Finding, Level, Memory
 from bot.store.models import Conversation, Message
 from bot.store.uow import UnitOfWork
 
 log = structlog.get_logger(__name__)
-
-#: What each door sends to Rasa, and the names under which outside programs may ask for it.
-DOORS = {
-    About.SELF: ("/door_me", ("me", "self", "young_person", "child")),
-    About.FRIEND: ("/door_friend", ("friend",)),
-    About.OWN_CHILD: ("/door_parent", ("parent", "carer", "parent_or_carer", "own_child")),
-    About.OTHER_CHILD: ("/door_concern", ("concern", "worried", "public", "other_child")),
-}
 
 
 class ConversationError(Exception):
@@ -55,10 +49,6 @@ class MessageTooLong(ConversationError):
 
 class UnknownChoice(ConversationError):
     """A choice that this conversation was never offered."""
-
-
-class UnknownSpeaker(ConversationError):
-    """No door has this name."""
 
 
 class DialogueDown(Exception):
@@ -99,25 +89,6 @@ class Started:
     conversation_id: str
     token: str
     return_code: str
-
-
-@dataclass
-class Reply:
-    """One thing the bot says, before it is stored."""
-
-    text: str = ""
-    choices: list[dict[str, str]] = field(default_factory=list)
-    cards: list[dict[str, Any]] = field(default_factory=list)
-
-
-@dataclass
-class Answer:
-    """What Rasa said, with the directives of its actions taken out of it."""
-
-    replies: list[Reply] = field(default_factory=list)
-    safety: Level = Level.NONE  # the highest level whose safety words were said
-    asked: str | None = None
-    do: str | None = None
 
 
 @dataclass(frozen=True)
@@ -462,7 +433,8 @@ class Conversations:
                 return
             if turn.kind is Kind.UNREADABLE:
                 transcript.say(uow, conversation, "utter_unreadable_media", now)
-            for reply in self._floor(uow, conversation, turn, answer, now):
+            replies = keep_floor(uow, conversation_id, turn.finding, answer, now, was_asked=turn.ask_rasa)
+            for reply in replies:
                 transcript.append(
                     uow, conversation, Sender.BOT, reply.text, now, choices=reply.choices, cards=reply.cards
                 )
@@ -471,38 +443,6 @@ class Conversations:
             uow.commit()
         if answer and answer.do == "delete":
             self._erase_as_asked(conversation_id)
-
-    def _floor(
-        self, uow: UnitOfWork, conversation: Conversation, turn: _Turn, answer: Answer | None, now: datetime
-    ) -> Sequence[Reply]:
-        """What the person is told, whatever Rasa said: never silence, never nonsense at a disclosure."""
-        level = turn.finding.level
-        if level.needs_person:
-            opened = handover.open_handover(
-                uow, conversation.id, now=now, finding=turn.finding, actor="floor"
-            )
-            if answer is None or not answer.replies or answer.safety < level:
-                return [self._fixed_words(uow, opened, level)]
-        if not turn.ask_rasa:
-            return []
-        if answer is None or not answer.replies:
-            content = uow.content
-            return [
-                Reply(
-                    content.say("utter_machine_down"),
-                    [dict(c) for c in content.choices("utter_machine_down")],
-                )
-            ]
-        return answer.replies
-
-    def _fixed_words(self, uow: UnitOfWork, opened: handover.Opened, level: Level) -> Reply:
-        if level is Level.IMMEDIATE:
-            name = "utter_safety_fallback_immediate"
-        elif opened.on_duty:
-            name = "utter_safety_fallback_high"
-        else:
-            name = "utter_safety_high_nobody_on_duty"
-        return Reply(uow.content.say(name, who=opened.who, by_when=opened.by_when))
 
     # Inside: leaving ------------------------------------------------------------------------------
 
@@ -535,19 +475,6 @@ class Conversations:
             uow.audit(now, "person", "erased", conversation_id=conversation_id)
             uow.commit()
         return True
-
-
-def door_of(speaker: str) -> About:
-    """The door that a speaker's name means.
-
-    Raises:
-        UnknownSpeaker: no door has this name.
-    """
-    wanted = speaker.strip().casefold()
-    for about, (_, names) in DOORS.items():
-        if wanted in names:
-            return about
-    raise UnknownSpeaker(", ".join(names[0] for _, names in DOORS.values()))
 
 
 def own_words(uow: UnitOfWork, conversation_id: str) -> list[str]:
@@ -583,27 +510,6 @@ def note_choice(
     if about:
         conversation.about = About(about).value
         conversation.memory = {**(conversation.memory or {}), "about": conversation.about}
-
-
-def read_answer(items: Sequence[Mapping[str, Any]]) -> Answer:
-    """Rasa's replies, with the directives of our actions (``custom.earshot``) taken out."""
-    answer = Answer()
-    cards: list[dict[str, Any]] = []
-    for item in items:
-        directive = (item.get("custom") or {}).get("earshot") or {}
-        if "safety" in directive:
-            answer.safety = max(answer.safety, Level(directive["safety"]), key=lambda level: level.rank)
-        answer.asked = directive.get("asked", answer.asked)
-        answer.do = directive.get("do", answer.do)
-        cards.extend(directive.get("cards", ()))
-        if item.get("text"):
-            buttons = [{"title": b["title"], "payload": b["payload"]} for b in item.get("buttons") or ()]
-            answer.replies.append(Reply(item["text"], buttons))
-    if cards:
-        if not answer.replies:
-            answer.replies.append(Reply())
-        answer.replies[-1].cards.extend(cards)
-    return answer
 
 
 def _address_hash(uow: UnitOfWork, channel: Channel, address: str) -> str:

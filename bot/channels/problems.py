@@ -12,13 +12,12 @@ from starlette.responses import JSONResponse, Response
 
 from bot.content import Content
 from bot.conversation import (
-    DOORS,
     EmptyMessage,
     MessageTooLong,
     NoSuchConversation,
     UnknownChoice,
-    UnknownSpeaker,
 )
+from bot.doors import DOORS, UnknownSpeaker
 
 log = structlog.get_logger(__name__)
 

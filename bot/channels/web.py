@@ -24,7 +24,8 @@ from bot import handover, transcript
 from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.channels.problems import Problem
-from bot.conversation import DOORS, Conversations, NoSuchConversation, Started
+from bot.conversation import Conversations, NoSuchConversation, Started
+from bot.doors import DOORS
 from bot.messages import Channel, InboundMessage, Kind
 from bot.settings import ROOT
 from bot.store.models import Conversation, Message

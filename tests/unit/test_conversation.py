@@ -15,10 +15,10 @@ from bot.conversation import (
     MessageTooLong,
     NoSuchConversation,
     UnknownChoice,
-    UnknownSpeaker,
     own_words,
-    read_answer,
 )
+from bot.doors import UnknownSpeaker
+from bot.floor import read_answer
 from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
 from bot.risk import detector
 from bot.risk.taxonomy import Finding, Level, Memory
