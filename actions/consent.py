@@ -59,6 +59,8 @@ def ask_consent(dispatcher: CollectingDispatcher, tracker: Tracker, safe_adult: 
     quoted = "\n".join(words)
     if adult:
         dispatcher.utter_message(response="utter_consent_words", adult=adult.name, words=quoted)
+        if not adult.on_duty:
+            dispatcher.utter_message(response="utter_consent_adult_away", adult=adult.name)
     else:
         dispatcher.utter_message(response="utter_consent_words_team", words=quoted)
     dispatcher.utter_message(response="utter_ask_consent")

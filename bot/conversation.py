@@ -431,7 +431,7 @@ class Conversations:
                     handover.person_wrote(uow, case, turn.finding, now)
                 uow.commit()
                 return
-            if turn.kind is Kind.UNREADABLE:
+            if turn.kind is Kind.UNREADABLE and not turn.finding.level.needs_person:
                 transcript.say(uow, conversation, "utter_unreadable_media", now)
             replies = keep_floor(uow, conversation_id, turn.finding, answer, now, was_asked=turn.ask_rasa)
             for reply in replies:

@@ -119,3 +119,12 @@ def test_after_a_yes_the_words_that_were_shown_go_to_the_adult_who_was_chosen(ch
     assert handover_of(child).details == {"words": "they leave me out"}
     with child.core.store.read() as uow:
         assert status(uow, CONVERSATION, child.core.now()).state == "waiting"
+
+
+def test_consent_says_who_reads_it_when_the_chosen_adult_is_away(child: Child, at):
+    child.types("they leave me out")
+    with at(datetime(2026, 11, 25, 2, 0, tzinfo=timezone.utc)):
+        said = child.hears(
+            ActionChooseSafeAdult(), "choose_safe_adult", entities={"safe_adult": "tom-reilly"}
+        )
+    assert "utter_consent_adult_away" in said.names

@@ -30,7 +30,8 @@ def house(tmp_path_factory, telegram: TelegramApi) -> Iterator[House]:
         made.close()
 
 
-@pytest.fixture(scope="session")
+# Not for the session: playwright keeps an event loop running, in which no async test could run later.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """The system's Chromium, headless."""
     path = shutil.which("chromium") or shutil.which("google-chrome")

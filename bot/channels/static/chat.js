@@ -131,8 +131,7 @@ function showState(state) {
   if (!state) return;
   if (state.ended) return ended(); // left in another tab, deleted, or taken up on another device
   const { handover } = state;
-  // While somebody is asked the program still answers: the owner is the bot, and the banner says both.
-  const owner = state.owner === "bot" && handover?.state === "waiting" ? "waiting" : state.owner;
+  const owner = handover?.state === "waiting" ? "waiting" : state.owner; // the bot still answers
   const parts = { with: handover?.with ?? "", by: handover?.expected_by ? moment(handover.expected_by) : "" };
   const key = ["banner", owner, parts.with && "with", owner === "waiting" && parts.by && "by"];
   const text = word(owner === "bot" ? "banner_bot" : key.filter(Boolean).join("_"), parts);

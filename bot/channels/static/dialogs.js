@@ -38,7 +38,6 @@ export function setUpDialogs(say) {
 export function setCode(code) {
   $("code-known").hidden = !code;
   $("code-unknown").hidden = Boolean(code);
-  // With spaces, as it is asked for: a hyphen at the end of a line would look like part of a word.
   $("code-words").textContent = (code ?? "").replaceAll("-", " ");
 }
 
