@@ -257,10 +257,10 @@ def evaluate_risk(
         report = evaluate_file(file)
     except (EncoderError, LabelError, RiskDataError) as error:
         _stop(str(error))
-    print_report(report, out)
     if json_out:
         written = json.dumps(report.to_dict(), indent=1, ensure_ascii=False)
         json_out.write_text(written + "\n", encoding="utf-8")
+    print_report(report, out)
 
 
 @app.command("evaluate-intents")

@@ -90,6 +90,18 @@ class Encoder:
             (vectors[rows],) = self._session.run(["embedding"], {"input_ids": padded, "attention_mask": mask})
         return vectors
 
+    def scores(self, text: str) -> np.ndarray:
+        """What the heads of a tuned encoder say of one text, float32 [n]; the base encoder has none.
+
+        Raises:
+            ValueError: this encoder has no heads.
+        """
+        if all(output.name != "scores" for output in self._session.get_outputs()):
+            raise ValueError("this encoder was built without an adapter, so it has no scores")
+        ids = np.array([self._tokenizer.encode(_readable(text)).ids], dtype=np.int64)
+        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+        return self._session.run(["scores"], inputs)[0][0]
+
 
 def _readable(text: str) -> str:
     """Text the word-piece library can take: no half characters, no runs of space, not endless."""

@@ -1,8 +1,9 @@
 """What a message tells about the safety of a child: the one place where Earshot reads risk.
 
 Pure: text, and what this conversation has shown so far, in; a :class:`Finding` out. It is built from
-layers that each bring evidence; :meth:`Detector.assess` takes the most serious level any of them
-found, so no layer can hide what another saw.
+layers of words that each bring evidence, and from the tuned encoder;
+:func:`bot.risk.combination.combine` says how they become one list, and :meth:`Detector.assess` takes the
+most serious level in it.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.nlu.normaliser import Normaliser
+from bot.risk.combination import combine
 from bot.risk.context import ContextLayer
 from bot.risk.families import RiskData, RiskDataError, load
 from bot.risk.matching import Message
 from bot.risk.phrase_layer import PhraseLayer
 from bot.risk.relation import RelationReader
+from bot.risk.statistical_layer import StatisticalLayer
 from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
 
 __all__ = ["Detector", "Layer", "RiskDataError", "assess", "default_detector"]
@@ -36,17 +39,35 @@ class Layer(Protocol):
 class Detector:
     """Reads risk in messages. Holds no state of any message or person."""
 
-    def __init__(self, data: RiskData, layers: Sequence[Layer], relations: RelationReader) -> None:
+    def __init__(
+        self,
+        data: RiskData,
+        layers: Sequence[Layer],
+        relations: RelationReader,
+        model: StatisticalLayer | None = None,
+    ) -> None:
         self.data = data
         self._layers = tuple(layers)
         self._relations = relations
+        self._model = model
 
     @classmethod
     def load(cls, data_dir: Path | None = None) -> Detector:
-        """A detector on the reviewed files of ``data_dir`` (the project's own by default).
+        """A detector on the reviewed files of ``data_dir`` (the project's own by default), with the encoder.
 
         Raises:
             RiskDataError: a file that cannot be used. Callers must not start without a detector.
+            EncoderError: the tuned encoder is not built, or not the one it should be; nor without it.
+        """
+        words = cls.of_words(data_dir)
+        return cls(words.data, words._layers, words._relations, StatisticalLayer.load())
+
+    @classmethod
+    def of_words(cls, data_dir: Path | None = None) -> Detector:
+        """A detector without the encoder: to train it, to measure what it adds, and to check phrases alone.
+
+        Raises:
+            RiskDataError: a file that cannot be used.
         """
         data = load(data_dir or DATA_DIR)
         return cls(data, [PhraseLayer(data), ContextLayer(data)], RelationReader(data))
@@ -56,6 +77,13 @@ class Detector:
         """The normaliser the phrases were read with."""
         return self.data.normaliser
 
+    def found(self, message: Message, memory: Memory = Memory()) -> tuple[Evidence, ...]:
+        """What phrases and memory found; level ``none`` marks words that a guard called harmless."""
+        evidence: list[Evidence] = []
+        for layer in self._layers:
+            evidence.extend(layer.evidence(message, memory, evidence))
+        return tuple(evidence)
+
     def assess(self, text: str, memory: Memory = Memory()) -> Finding:
         """What this message tells, read in the light of the conversation so far.
 
@@ -63,14 +91,18 @@ class Detector:
         Never fails, whatever the text holds.
         """
         message = Message(text, self.normaliser.words(text))
-        evidence: list[Evidence] = []
-        for layer in self._layers:
-            evidence.extend(layer.evidence(message, memory, evidence))
+        evidence = list(self.found(message, memory))
+        guess = None
+        if self._model is not None:
+            reading = self._model.read(message)
+            evidence = combine(message, evidence, reading, self._model.thresholds)
+            guess = reading.about
+        evidence = [e for e in evidence if e.level is not Level.NONE]
         evidence.sort(key=lambda e: (-e.level.rank, e.start, e.family))
         return Finding(
             level=max((e.level for e in evidence), key=lambda level: level.rank, default=Level.NONE),
             categories=_categories(evidence),
-            about=self._relations.about(message, memory, evidence),
+            about=self._relations.about(message, memory, evidence, guess),
             evidence=tuple(evidence),
         )
 

@@ -23,9 +23,9 @@ FEWEST = 4
 MOST = 40
 
 _BEFORE = frozenset(
-    "hi hello hey hiya heya yo hullo morning evening hii lol lmao haha hahaha omg um umm er erm so well ok okay x".split()
+    "hi hello hey hiya heya yo hullo morning evening lol lmao haha hahaha um umm er erm so well ok x".split()
 )
-_AFTER = frozenset("lol lmao rofl jk haha hahaha hahahaha hehe x xx xxx xo xoxo".split())
+_AFTER = frozenset("lol lmao rofl jk haha hahaha hahahaha hehe thanks x xx xxx xo xoxo".split())
 _MARKS = {"?": "?", ",": ",", ";": ",", ":": ",", "!": ".", ".": ".", "\n": ".", "…": "."}
 _QUOTES = '"“”«»'
 
@@ -34,8 +34,8 @@ _QUOTES = '"“”«»'
 class Window:
     """A stretch of a message as the encoder reads it.
 
-    ``text`` is the reading; ``span`` numbers the words it covers; ``whole`` says that it is all of a
-    message rather than a part read out of its context.
+    ``text`` is the reading; ``span`` numbers the words it covers; ``whole`` says that it is all of the
+    message, or as much of a long one as can be read at once, and not a sentence out of its context.
     """
 
     text: str
@@ -54,8 +54,8 @@ def windows(message: Message) -> list[Window]:
     whole = _bare(message, Span(0, len(message.words)))
     if whole.end <= whole.start:
         return []
-    spans = list(_cut(whole))
-    found = [Window(_reading(message, span), span, len(spans) == 1) for span in spans]
+    spans = _cut(whole)
+    found = [Window(_reading(message, span), span, True) for span in spans]
     sentences = _sentences(message, whole)
     if len(sentences) > 1:
         for sentence in sentences:

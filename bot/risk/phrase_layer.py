@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from bot.risk.families import Family, Governs, Guard, RiskData
 from bot.risk.matching import Message, PhraseIndex, Span
-from bot.risk.taxonomy import Category, Evidence, Memory
+from bot.risk.taxonomy import Category, Evidence, Level, Memory
 
 __all__ = ["PhraseLayer"]
 
@@ -28,7 +28,7 @@ class PhraseLayer:
         self.index: PhraseIndex[str] = PhraseIndex(entries, data.negators)
 
     def evidence(self, message: Message, memory: Memory, so_far: Sequence[Evidence]) -> Iterator[Evidence]:
-        """Evidence for every family that still stands, each with its longest words."""
+        """Evidence for every family found, with its longest words; level none if a guard took it back."""
         found = self.index.find(message)
         clauses = _clauses(message, found.get(_BREAK, ()))
         guards = [
@@ -43,6 +43,10 @@ class PhraseLayer:
             name = self._families[key].name
             ours = [(g, gs) for g, gs in guards if not g.only or name in g.only]
             kept = [s for s in spans if not any(_takes_back(g, gs, s, message, clauses) for g, gs in ours)]
+            if not kept:
+                start, end = message.offsets(min(spans, key=lambda s: s.start))
+                # Found, and harmless where it stands: the encoder then has to be surer to say otherwise.
+                yield Evidence("phrase", name, message.text[start:end], start, end, Level.NONE)
             if kept:
                 standing.append((self._families[key], max(kept, key=lambda s: (s.end - s.start, -s.start))))
         told = _told(standing, memory, so_far)

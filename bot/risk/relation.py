@@ -23,16 +23,28 @@ class RelationReader:
         self._first_person = data.first_person
         self._family_about = {family.name: family.about for family in data.families if family.about}
 
-    def about(self, message: Message, memory: Memory, evidence: Sequence[Evidence]) -> About:
-        """The relation told by the most serious evidence, else by the message, else by the memory."""
+    def about(
+        self, message: Message, memory: Memory, evidence: Sequence[Evidence], guess: About | None = None
+    ) -> About:
+        """The relation told by the most serious evidence, else by the message, else by the memory.
+
+        Args:
+            message: the message as read.
+            memory: what the conversation knows.
+            evidence: what was found, the most serious first.
+            guess: what the encoder takes the relation to be, for what it found itself.
+        """
         found = self._index.find(message)
-        prior = memory.about or About.SELF
-        for item in evidence:
-            if item.level is not evidence[0].level:
-                break
+        prior = memory.about or guess or About.SELF
+        most_serious = [item for item in evidence if item.level is evidence[0].level]
+        for item in sorted(most_serious, key=lambda item: item.layer == "model"):  # reviewed words first
             if item.family in self._family_about:
                 return self._family_about[item.family]
             told = self._beside(message, item, found)
+            if item.layer == "model" and guess and told in (About.OTHER_CHILD, About.SELF, None):
+                # The encoder's words are whole sentences, in which a child may be named who is not the
+                # one harmed ("some girls in my class leave me out"): its own reading of it counts.
+                told = guess
             if told is not None:
                 # A parent or neighbour who says "he hits me as well" still writes about the child.
                 return prior if told is About.SELF and prior in _ORDER[:2] else told

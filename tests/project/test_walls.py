@@ -14,7 +14,13 @@ from bot.settings import ROOT
 
 SOURCES = sorted([*(ROOT / "bot").rglob("*.py"), *(ROOT / "actions").rglob("*.py")])
 #: The only places that know Rasa.
-KNOWS_RASA = ("bot/nlu/", "bot/risk/component.py", "bot/risk/policy.py", "bot/store/tracker.py", "bot/risk/evaluation")
+KNOWS_RASA = (
+    "bot/nlu/",
+    "bot/risk/component.py",
+    "bot/risk/policy.py",
+    "bot/store/tracker.py",
+    "bot/risk/evaluation",
+)
 #: The core: rules that take plain values and know neither the database, nor a channel, nor Rasa.
 PURE = ("bot/rota.py", "bot/messages.py", "bot/risk/taxonomy.py", "bot/risk/detector.py", "bot/codes.py")
 
@@ -56,8 +62,10 @@ def test_only_a_few_files_know_rasa(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_the_core_does_not_know_the_edges(path: Path) -> None:
     edges = ("bot.channels", "bot.desk", "bot.gateway", "bot.operate", "bot.cli")
-    if path.parent == ROOT / "bot" and path.name not in ("cli.py",) or name_of(path).startswith(
-        ("bot/store/", "bot/risk/", "bot/nlu/", "bot/alerts/")
+    if (
+        path.parent == ROOT / "bot"
+        and path.name not in ("cli.py",)
+        or name_of(path).startswith(("bot/store/", "bot/risk/", "bot/nlu/", "bot/alerts/"))
     ):
         allowed = name_of(path) == "bot/cli.py"
         assert allowed or not [m for m in imports(path) if m.startswith(edges)]
@@ -102,7 +110,9 @@ def test_nothing_is_in_git_that_does_not_belong_there() -> None:
 
 
 def test_no_file_names_this_machine_or_a_package_registry() -> None:
-    unwanted = re.compile(rb"/(root|home/\w+|work)/[\w.]+|files\.pythonhosted|pypi\.org|registry\.npmjs|deb\.debian")
+    unwanted = re.compile(
+        rb"/(root|home/\w+|work)/[\w.]+|files\.pythonhosted|pypi\.org|registry\.npmjs|deb\.debian"
+    )
     wrong = []
     for file in tracked():
         path = ROOT / file

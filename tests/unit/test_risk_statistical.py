@@ -1,11 +1,10 @@
-"""The statistical layer: what it reads, what it says, how it joins the phrases, and that it is the real one."""
+"""The statistical layer: what it reads and says, how it joins the phrases, and that it is the real one."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ from bot.risk.statistical_layer import (
 )
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level, Memory
 
-AT = Thresholds(high=0.5, part=0.7, immediate=0.4, concern=0.5, sure=0.9, category=0.3)
+AT = Thresholds(high=0.5, part=0.7, immediate=0.4, above=0.8, concern=0.5, guarded=0.9, category=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,12 @@ def _phrase(level: Level, family: str = "some_family") -> Evidence:
 
 @pytest.mark.parametrize(
     "dressed",
-    ["hi my uncle does things", "My uncle does things lol", "hey, my uncle does things haha x", "my uncle does things 😂"],
+    [
+        "hi my uncle does things",
+        "My uncle does things lol",
+        "hey, my uncle does things haha x",
+        "my uncle does things 😂",
+    ],
 )
 def test_greetings_laughter_capitals_and_emoji_change_nothing_that_is_read(normaliser, dressed: str) -> None:
     assert read(_message(normaliser, dressed)) == read(_message(normaliser, "my uncle does things"))
@@ -101,7 +105,7 @@ def test_nothing_to_read_is_no_finding(normaliser, layer: StatisticalLayer, text
     message = _message(normaliser, text)
     reading = layer.read(message)
     assert reading.parts == () and reading.about is None
-    assert combine(message, Memory(), [], reading, layer.thresholds) == []
+    assert combine(message, [], reading, layer.thresholds) == []
 
 
 # How it joins the phrases
@@ -119,45 +123,46 @@ def test_nothing_to_read_is_no_finding(normaliser, layer: StatisticalLayer, text
     ],
 )
 def test_the_encoder_speaks_from_its_thresholds_on(normaliser, chances, whole: bool, level) -> None:
-    message = _message(normaliser, "we eat on fridays")
-    found = combine(message, Memory(), [], Reading((_part(message, chances, whole),)), AT)
+    message = _message(normaliser, "we only eat on fridays")
+    found = combine(message, [], Reading((_part(message, chances, whole),)), AT)
     assert [e.level for e in found] == ([level] if level else [])
     for item in found:
         assert (item.layer, item.family, item.words) == ("model", FAMILY, message.text)
         assert item.categories == (Category.NEGLECT,)
 
 
-def test_the_encoder_never_takes_away_what_a_phrase_found_unless_it_is_sure(normaliser) -> None:
-    message = _message(normaliser, "some words here")
-    unsure = Reading((_part(message, (0.85, 0.1, 0.05, 0.0)),))
-    assert combine(message, Memory(), [_phrase(Level.HIGH)], unsure, AT) == [_phrase(Level.HIGH)]
-
-
-def test_a_high_phrase_in_a_message_surely_harmless_is_lowered_and_its_words_are_kept(normaliser) -> None:
-    message = _message(normaliser, "some words here")
-    sure = Reading((_part(message, (0.97, 0.02, 0.01, 0.0)),))
-    assert combine(message, Memory(), [_phrase(Level.HIGH)], sure, AT) == [_phrase(Level.CONCERN)]
-
-
-@pytest.mark.parametrize(
-    ("evidence", "memory"),
-    [
-        (_phrase(Level.IMMEDIATE), Memory()),
-        (_phrase(Level.HIGH, "says_abuse"), Memory()),
-        (replace(_phrase(Level.HIGH), layer="memory"), Memory()),
-        (_phrase(Level.HIGH), Memory(level=Level.HIGH)),
-    ],
-)
-def test_danger_told_outright_is_never_lowered(normaliser, evidence: Evidence, memory: Memory) -> None:
-    message = _message(normaliser, "some words here")
+@pytest.mark.parametrize("level", [Level.CONCERN, Level.HIGH, Level.IMMEDIATE])
+def test_the_encoder_never_takes_away_what_a_phrase_found(normaliser, level: Level) -> None:
+    message = _message(normaliser, "some words of a message")
     sure = Reading((_part(message, (0.99, 0.01, 0.0, 0.0)),))
-    assert combine(message, memory, [evidence], sure, AT) == [evidence]
+    assert combine(message, [_phrase(level)], sure, AT) == [_phrase(level)]
 
 
-def test_one_sentence_the_encoder_doubts_is_enough_to_keep_a_phrase(normaliser) -> None:
-    message = _message(normaliser, "some words here")
-    parts = (_part(message, (0.99, 0.01, 0.0, 0.0)), _part(message, (0.6, 0.2, 0.2, 0.0), whole=False))
-    assert combine(message, Memory(), [_phrase(Level.HIGH)], Reading(parts), AT) == [_phrase(Level.HIGH)]
+def test_a_guard_makes_the_encoder_need_to_be_surer(normaliser) -> None:
+    message = _message(normaliser, "some words of a message")
+    guarded = _phrase(Level.NONE)
+    quite, very = (Reading((_part(message, (0.0, 1 - p, p, 0.0)),)) for p in (0.8, 0.95))
+    assert [e.level for e in combine(message, [guarded], quite, AT)] == [Level.CONCERN]
+    assert [e.level for e in combine(message, [guarded], very, AT)] == [Level.HIGH]
+
+
+def test_a_guard_beside_a_phrase_that_stands_changes_nothing(normaliser) -> None:
+    message = _message(normaliser, "some words of a message")
+    found = [_phrase(Level.NONE), _phrase(Level.HIGH)]
+    reading = Reading((_part(message, (0.1, 0.0, 0.0, 0.9)),))
+    assert max(e.level for e in combine(message, found, reading, AT)) is Level.IMMEDIATE
+
+
+def test_a_phrase_at_high_is_only_overruled_by_an_encoder_that_is_very_sure(normaliser) -> None:
+    message = _message(normaliser, "some words of a message")
+    reading = Reading((_part(message, (0.1, 0.1, 0.1, 0.7)),))
+    levels = [e.level for e in combine(message, [_phrase(Level.HIGH)], reading, AT)]
+    assert levels == [Level.HIGH, Level.HIGH]
+
+
+def test_the_encoder_is_silent_on_words_that_mean_nothing_alone(normaliser) -> None:
+    message = _message(normaliser, "he is outside")
+    assert combine(message, [], Reading((_part(message, (0.0, 0.0, 0.0, 1.0)),)), AT) == []
 
 
 # The real layer
@@ -168,7 +173,7 @@ def test_one_sentence_the_encoder_doubts_is_enough_to_keep_a_phrase(normaliser) 
     [
         "he comes in my room when mums asleep and i pretend im not awake",
         "i gave away all my stuff because i wont need it after friday",
-        "the older lot gave me a package to hold and now i owe them",
+        "an older boy makes me carry packages on the train and i cant say no",
     ],
 )
 def test_harm_without_a_keyword_is_heard_and_its_words_are_shown(text: str) -> None:
@@ -178,7 +183,9 @@ def test_harm_without_a_keyword_is_heard_and_its_words_are_shown(text: str) -> N
     assert model and all(f"Hello. {text}"[e.start : e.end] == e.words for e in finding.evidence)
 
 
-@pytest.mark.parametrize("text", ["", "hi 😀", "he\ud800llo there my friend", "my uncle. " * 500, "\x00 \x07 word"])
+@pytest.mark.parametrize(
+    "text", ["", "hi 😀", "he\ud800llo there my friend", "my uncle. " * 500, "\x00 \x07 word"]
+)
 def test_no_text_breaks_the_layer(text: str) -> None:
     assert isinstance(default_detector().assess(text), Finding)
 
@@ -190,7 +197,7 @@ def test_the_same_text_always_gets_the_same_chances(normaliser, layer: Statistic
 
 def test_an_ordinary_message_is_read_in_a_few_milliseconds() -> None:
     detector = default_detector()
-    texts = [e.text for e in read_labelled(sorted((ADAPTER.parents[1] / "training").glob("*.jsonl"))[0])[:200]]
+    texts = [row.text for row in read_labelled(ADAPTER.parents[1] / "training" / "home.jsonl")[:200]]
     detector.assess(texts[0])
     took = []
     for text in texts:
@@ -212,9 +219,10 @@ def test_the_quantised_encoder_says_nearly_what_the_adapter_says(normaliser, lay
     merged = merge_adapter(load_weights(fetch_base(folder.parent)), ADAPTER)
     exact = onnxruntime.InferenceSession(build_graph(merged).SerializeToString())
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
     quick = Encoder.load(folder)
     apart = []
-    for text in ("my stepdad hits me", "what time do you open", "i do not want to be here any more", "hungry again"):
+    for text in ("my stepdad hits me", "what time do you open", "i do not want to be here", "hungry again"):
         ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
         (scores,) = exact.run(["scores"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
         apart.append(np.abs(_chances(scores[0]) - _chances(quick.scores(text))).max())
@@ -286,7 +294,7 @@ def _file(tmp_path: Path, *rows: object) -> Path:
         ("{not json", "line 2: not JSON"),
         ({"level": "high"}, "line 2: “text”"),
         ({"text": " ", "level": "high"}, "line 2: “text”"),
-        ({"text": "hello", "level": "severe"}, "line 2: “level” is 'severe'. Remedy: use one of none, concern"),
+        ({"text": "hello", "level": "severe"}, "line 2: “level” is 'severe'. Remedy: use one of none, c"),
         ({"text": "hello", "level": "none", "categories": ["hunger"]}, "line 2: “categories” is 'hunger'"),
         ({"text": "hello", "level": "none", "categories": "neglect"}, "line 2: “categories” is not a list"),
         ({"text": "hello", "level": "none", "about": "cat"}, "line 2: “about” is 'cat'"),
@@ -341,7 +349,7 @@ def test_the_rasa_component_and_the_gateway_find_the_same() -> None:
     from bot.risk.component import RISK, RiskGuard
     from bot.risk.detector import assess
 
-    texts = ["he waits till mum is out then comes in my room", "mum will kill me lol", "there is no food again"]
+    texts = ["he waits till mum is out then comes in my room", "mum will kill me lol", "no food again"]
     guard = RiskGuard(default_detector())
     for text in texts:
         (message,) = guard.process([RasaMessage({TEXT: text})])

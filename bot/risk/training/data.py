@@ -1,4 +1,4 @@
-"""The labelled messages the encoder is tuned on: read, checked, split by scenario, written as they are read."""
+"""The labelled messages the encoder is tuned on: read, checked, split by scenario, and written out."""
 
 from __future__ import annotations
 

@@ -16,14 +16,16 @@ _SHORT = {
     "them": "em", "have": "av", "night": "nite", "right": "rite", "though": "tho", "boyfriend": "bf",
     "girlfriend": "gf", "brother": "bro", "sister": "sis", "this": "dis", "talk": "tlk", "text": "txt",
 }  # fmt: skip
-_SHORTEN = re.compile(r"\b(" + "|".join(sorted(map(re.escape, _SHORT), key=len, reverse=True)) + r")\b", re.I)
+_LONGEST_FIRST = "|".join(sorted(map(re.escape, _SHORT), key=len, reverse=True))
+_SHORTEN = re.compile(rf"\b({_LONGEST_FIRST})\b", re.I)
 _KEYS = {
-    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo", "j": "hk",
-    "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "wa", "r": "et", "s": "ad", "t": "ry",
-    "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x",
+    "a": "sq", "b": "vn", "c": "xv", "d": "sf", "e": "wr", "f": "dg", "g": "fh", "h": "gj", "i": "uo",
+    "j": "hk", "k": "jl", "l": "k", "m": "n", "n": "bm", "o": "ip", "p": "o", "q": "wa", "r": "et", "s": "ad",
+    "t": "ry", "u": "yi", "v": "cb", "w": "qe", "x": "zc", "y": "tu", "z": "x",
 }  # fmt: skip
 _BEFORE = [
-    "hi ", "hello, ", "hey ", "hiya ", "ok so ", "umm ", "idk if this is the right place but ", "just wondering, ",
+    "hi ", "hello, ", "hey ", "hiya ", "ok so ", "umm ", "idk if this is the right place but ",
+    "just wondering, ",
     "we had pasta for tea. ", "i watched tv after school. ", "i was on my xbox and ", "it rained all day. ",
     "sorry to bother you. ", "can i ask something. ", "hey how are you. ", "had maths today. ", "random but ",
 ]  # fmt: skip

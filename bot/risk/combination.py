@@ -1,0 +1,76 @@
+"""How what the phrases found and what the encoder thinks become one list of evidence.
+
+The rule:
+
+1. What the phrases and the conversation's memory found stands. The encoder only adds to it; it takes
+   nothing back, so that a phrase somebody has reviewed can be relied on.
+2. The encoder adds ``immediate``, ``high`` or ``concern`` where its chance reaches the threshold. One
+   sentence on its own needs a higher chance of ``high`` than a whole message: it is read out of its context.
+3. Where a phrase has found ``high``, its reviewed level stands unless the encoder is very sure of
+   ``immediate``: small talk around the words must not tip it one way and the other.
+4. Where a guard has called words of the message harmless and no phrase has found harm, the encoder must be
+   surer still.
+5. It says nothing of fewer than :data:`FEWEST_WORDS` words. "He is outside" depends on what was said before,
+   which the conversation's memory knows and the encoder does not.
+6. The highest level of all evidence is the message's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bot.risk.matching import Message
+from bot.risk.statistical_layer import Part, Reading, Thresholds
+from bot.risk.taxonomy import Evidence, Level
+
+__all__ = ["FAMILY", "FEWEST_WORDS", "combine"]
+
+#: ``family`` of the encoder's evidence.
+FAMILY = "tuned encoder"
+#: Shorter readings are left to phrases and memory.
+FEWEST_WORDS = 5
+
+
+def combine(message: Message, found: Sequence[Evidence], reading: Reading, at: Thresholds) -> list[Evidence]:
+    """All evidence of a message, by the rule of this module.
+
+    Args:
+        message: the message as read.
+        found: from phrases and memory; level ``none`` marks words that a guard called harmless.
+        reading: what the encoder makes of the message.
+        at: from which chance on the encoder speaks.
+    """
+    stands = [e for e in found if e.level is not Level.NONE]
+    told = any(e.level.needs_person for e in stands)
+    guarded = len(stands) < len(found) and not told
+    parts = [p for p in reading.parts if p.window.span.end - p.window.span.start >= FEWEST_WORDS]
+
+    def raised(part: Part) -> bool:
+        least = at.high if part.window.whole else at.part
+        return part.raised >= (max(least, at.guarded) if guarded else least)
+
+    immediate = [
+        p for p in parts if p.chances[3] >= (at.above if told else at.immediate) and (told or raised(p))
+    ]
+    high = [p for p in parts if raised(p)]
+    concern = [p for p in parts if p.window.whole and 1 - p.chances[0] >= at.concern]
+    if immediate:
+        return [*stands, _evidence(message, max(immediate, key=lambda p: p.chances[3]), Level.IMMEDIATE, at)]
+    if high:
+        return [*stands, _evidence(message, max(high, key=lambda p: p.raised), Level.HIGH, at)]
+    if concern:
+        return [*stands, _evidence(message, min(concern, key=lambda p: p.chances[0]), Level.CONCERN, at)]
+    return stands
+
+
+def _evidence(message: Message, part: Part, level: Level, at: Thresholds) -> Evidence:
+    start, end = message.offsets(part.window.span)
+    return Evidence(
+        layer="model",
+        family=FAMILY,
+        words=message.text[start:end],
+        start=start,
+        end=end,
+        level=level,
+        categories=part.named(at.category),
+    )

@@ -1,0 +1,111 @@
+"""Chooses temperature and thresholds on held-out scenarios, with phrases and 8-bit encoder together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from bot.nlu.encoder import Encoder
+from bot.risk.combination import combine
+from bot.risk.detector import Detector
+from bot.risk.labelled import Labelled
+from bot.risk.matching import Message
+from bot.risk.model_text import read
+from bot.risk.statistical_layer import Reading, StatisticalLayer, Thresholds
+from bot.risk.taxonomy import Evidence, Level
+
+__all__ = ["Case", "choose", "read_cases", "temperature"]
+
+#: What one wrong share costs when not every bar can be reached: a disclosure that is missed weighs most.
+_COSTS = {"sensitivity": 1.2, "immediate": 0.15, "specificity": 1.0, "over": 0.35}
+_HIGH = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+_PART = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
+_IMMEDIATE = (0.4, 0.45, 0.5)
+_GUARDED = 0.98
+_CONCERN = 0.5
+_ABOVE = 0.85
+_CATEGORY = 0.12
+
+
+@dataclass(frozen=True)
+class Case:
+    """A held-out message, what the phrases found in it, and what the encoder made of it."""
+
+    row: Labelled
+    message: Message
+    found: tuple[Evidence, ...]
+    reading: Reading
+
+
+def temperature(encoder: Encoder, rows: Sequence[Labelled], phrases: Detector) -> float:
+    """The temperature that makes the level's chances fit best (Guo et al. 2017)."""
+    scores = []
+    for row in rows:
+        scores.append(encoder.scores(read(Message(row.text, phrases.normaliser.words(row.text))))[:4])
+    levels = np.array([row.level.rank for row in rows])
+    logits = np.array(scores, dtype=float)
+
+    def surprise(degrees: float) -> float:
+        scaled = logits / degrees
+        scaled -= scaled.max(1, keepdims=True)
+        return float(np.mean(np.log(np.exp(scaled).sum(1)) - scaled[np.arange(len(levels)), levels]))
+
+    return min((round(float(t), 2) for t in np.arange(0.5, 3.01, 0.05)), key=surprise)
+
+
+def read_cases(layer: StatisticalLayer, phrases: Detector, rows: Sequence[Labelled]) -> list[Case]:
+    """Every row as phrases and encoder see it. ``phrases`` is a detector without the encoder."""
+    cases = []
+    for row in rows:
+        message = Message(row.text, phrases.normaliser.words(row.text))
+        cases.append(Case(row, message, phrases.found(message), layer.read(message)))
+    return cases
+
+
+def figures(cases: Sequence[Case], at: Thresholds) -> dict[str, float]:
+    """The measures of docs/risk_model_card.md for these thresholds."""
+    came = [
+        max((e.level for e in combine(c.message, c.found, c.reading, at)), default=Level.NONE) for c in cases
+    ]
+
+    def share(levels: set[Level], least: Level) -> float:
+        chosen = [level for case, level in zip(cases, came, strict=True) if case.row.level in levels]
+        return sum(level >= least for level in chosen) / max(len(chosen), 1)
+
+    return {
+        "sensitivity": share({Level.HIGH, Level.IMMEDIATE}, Level.HIGH),
+        "immediate": share({Level.IMMEDIATE}, Level.IMMEDIATE),
+        "specificity": 1 - share({Level.NONE}, Level.HIGH),
+        "over": share({Level.CONCERN}, Level.HIGH),
+    }
+
+
+def choose(cases: Sequence[Case]) -> tuple[Thresholds, dict[str, float]]:
+    """The thresholds of least cost on these cases, and their figures."""
+    best: tuple[float, Thresholds, dict[str, float]] | None = None
+    # One after the other: first where a person comes, then where 999 is said first.
+    tried = [(high, min(high + more, 0.97), 0.4) for high, more in product(_HIGH, _PART)]
+    for step in range(2):
+        for high, part, immediate in tried:
+            candidate = Thresholds(high, part, immediate, _ABOVE, _CONCERN, _GUARDED, _CATEGORY)
+            reached = figures(cases, candidate)
+            cost = _cost(reached)
+            if best is None or cost < best[0]:
+                best = (cost, candidate, reached)
+        assert best is not None
+        if step == 0:
+            chosen = best[1]
+            tried = [(chosen.high, chosen.part, immediate) for immediate in _IMMEDIATE]
+    return best[1], best[2]
+
+
+def _cost(reached: dict[str, float]) -> float:
+    return (
+        _COSTS["sensitivity"] * (1 - reached["sensitivity"])
+        + _COSTS["immediate"] * (1 - reached["immediate"])
+        + _COSTS["specificity"] * (1 - reached["specificity"])
+        + _COSTS["over"] * reached["over"]
+    )
