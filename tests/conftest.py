@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,24 +18,41 @@ from bot.store.migrate import migrate
 from bot.store.rota_file import load_rota
 
 
-@pytest.fixture
-def settings(tmp_path) -> Settings:
-    """Settings of a house of its own."""
-    return Settings(
-        keys=Fernet.generate_key().decode(),
-        lookup_key=secrets.token_hex(32),
-        database_url=f"sqlite:///{tmp_path / 'earshot.db'}",
-    )
+def settings_in(folder: Path, keys: tuple[str, str]) -> Settings:
+    """Settings of a house whose database lies in ``folder``."""
+    return Settings(keys=keys[0], lookup_key=keys[1], database_url=f"sqlite:///{folder / 'earshot.db'}")
 
 
-@pytest.fixture
-def core(settings: Settings) -> Core:
-    """A migrated database with the people of the example rota."""
-    house = build_core(settings)
+@pytest.fixture(scope="session")
+def house_keys() -> tuple[str, str]:
+    """Fernet key and lookup key of every house in this run."""
+    return Fernet.generate_key().decode(), secrets.token_hex(32)
+
+
+@pytest.fixture(scope="session")
+def moved_in(tmp_path_factory: pytest.TempPathFactory, house_keys: tuple[str, str]) -> Path:
+    """A migrated database with the people of the example rota, made once and copied for each test."""
+    folder = tmp_path_factory.mktemp("moved-in")
+    house = build_core(settings_in(folder, house_keys))
     migrate(house.store)
     with house.uow() as uow:
         load_rota(uow, ROOT / "data" / "rota.example.yml")
         uow.commit()
+    house.store.engine.dispose()  # the last connection writes everything into the one file
+    return folder / "earshot.db"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, house_keys: tuple[str, str]) -> Settings:
+    """Settings of a house of its own."""
+    return settings_in(tmp_path, house_keys)
+
+
+@pytest.fixture
+def core(settings: Settings, moved_in: Path, tmp_path: Path) -> Iterator[Core]:
+    """A house of its own, migrated and with the people of the example rota."""
+    shutil.copyfile(moved_in, tmp_path / "earshot.db")
+    house = build_core(settings)
     yield house
     house.store.engine.dispose()
 

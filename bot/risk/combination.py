@@ -12,7 +12,10 @@ The rule:
    surer still.
 5. It says nothing of fewer than :data:`FEWEST_WORDS` words. "He is outside" depends on what was said before,
    which the conversation's memory knows and the encoder does not.
-6. The highest level of all evidence is the message's.
+6. A message of up to :data:`FEW_WORDS` words needs a higher chance, most of all to be ``immediate``: "im safe for now", "i have to go"
+   and "can you pass it on" are said a hundred times for every short disclosure, and the disclosures that
+   short are what phrases are good at. Measured: see docs/risk_model_card.md.
+7. The highest level of all evidence is the message's.
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ __all__ = ["FAMILY", "FEWEST_WORDS", "combine"]
 FAMILY = "tuned encoder"
 #: Shorter readings are left to phrases and memory.
 FEWEST_WORDS = 5
+#: Messages up to this long must reach :attr:`Thresholds.short`.
+FEW_WORDS = 9
 
 
 def combine(message: Message, found: Sequence[Evidence], reading: Reading, at: Thresholds) -> list[Evidence]:
@@ -45,12 +50,17 @@ def combine(message: Message, found: Sequence[Evidence], reading: Reading, at: T
     guarded = len(stands) < len(found) and not told
     parts = [p for p in reading.parts if p.window.span.end - p.window.span.start >= FEWEST_WORDS]
 
+    short = len(message.words) <= FEW_WORDS
+
     def raised(part: Part) -> bool:
         least = at.high if part.window.whole else at.part
+        least = max(least, at.short) if short else least
         return part.raised >= (max(least, at.guarded) if guarded else least)
 
     immediate = [
-        p for p in parts if p.chances[3] >= (at.above if told else at.immediate) and (told or raised(p))
+        p
+        for p in parts
+        if p.chances[3] >= (at.above if told or short else at.immediate) and (told or raised(p))
     ]
     high = [p for p in parts if raised(p)]
     concern = [p for p in parts if p.window.whole and 1 - p.chances[0] >= at.concern]

@@ -49,6 +49,7 @@ class Thresholds:
         concern: concern or above.
         guarded: high or above, where a guard has just called words of the message harmless.
         category: a second category is named from here on.
+        short: high or above, of a message of few words: "i have to go now" can be anything.
     """
 
     high: float
@@ -58,6 +59,7 @@ class Thresholds:
     concern: float
     guarded: float
     category: float
+    short: float = 0.75
 
 
 @dataclass(frozen=True)

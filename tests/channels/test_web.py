@@ -176,8 +176,10 @@ def test_deleting_takes_the_words_and_the_cookie(url, client, chat) -> None:
     assert client.get("/api/transcript").status_code == 401
 
 
-def test_an_open_handover_says_why_it_is_kept(client, chat) -> None:
+def test_an_open_handover_says_why_it_is_kept(url, client, chat) -> None:
+    listener = Listener(url, client.cookies)
     send(client, DISCLOSURE)
+    listener.waits_for(lambda: any("handover" in state for state in listener.states()))
     kept = client.delete("/api/conversation")
     assert kept.status_code == 200 and kept.json()["detail"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,9 @@ from bot.risk.statistical_layer import (
 )
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level, Memory
 
-AT = Thresholds(high=0.5, part=0.7, immediate=0.4, above=0.8, concern=0.5, guarded=0.9, category=0.3)
+AT = Thresholds(
+    high=0.5, part=0.7, immediate=0.4, above=0.8, concern=0.5, guarded=0.9, category=0.3, short=0.5
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,12 +126,27 @@ def test_nothing_to_read_is_no_finding(normaliser, layer: StatisticalLayer, text
     ],
 )
 def test_the_encoder_speaks_from_its_thresholds_on(normaliser, chances, whole: bool, level) -> None:
-    message = _message(normaliser, "we only eat on fridays")
+    message = _message(normaliser, "since he left we only ever eat properly on fridays at nans")
     found = combine(message, [], Reading((_part(message, chances, whole),)), AT)
     assert [e.level for e in found] == ([level] if level else [])
     for item in found:
         assert (item.layer, item.family, item.words) == ("model", FAMILY, message.text)
         assert item.categories == (Category.NEGLECT,)
+
+
+@pytest.mark.parametrize(
+    ("chances", "level"),
+    [
+        ((0.2, 0.2, 0.5, 0.1), Level.CONCERN),
+        ((0.1, 0.1, 0.3, 0.5), Level.HIGH),
+        ((0.0, 0.0, 0.1, 0.9), Level.IMMEDIATE),
+    ],
+)
+def test_of_a_few_words_the_encoder_must_be_surer(normaliser, chances, level) -> None:
+    message = _message(normaliser, "i have to go home now")
+    reading = Reading((_part(message, chances, True),))
+    found = combine(message, [], reading, replace(AT, short=0.75))
+    assert [e.level for e in found] == [level]
 
 
 @pytest.mark.parametrize("level", [Level.CONCERN, Level.HIGH, Level.IMMEDIATE])
