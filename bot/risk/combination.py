@@ -12,9 +12,9 @@ The rule:
    surer still.
 5. It says nothing of fewer than :data:`FEWEST_WORDS` words. "He is outside" depends on what was said before,
    which the conversation's memory knows and the encoder does not.
-6. A message of up to :data:`FEW_WORDS` words needs a higher chance, most of all to be ``immediate``: "im safe for now", "i have to go"
-   and "can you pass it on" are said a hundred times for every short disclosure, and the disclosures that
-   short are what phrases are good at. Measured: see docs/risk_model_card.md.
+6. A message of up to :data:`FEW_WORDS` words needs a higher chance, most of all to be ``immediate``: "im safe
+   for now", "i have to go" and "can you pass it on" are said a hundred times for every disclosure that
+   short. What it costs and saves: docs/risk_model_card.md.
 7. The highest level of all evidence is the message's.
 """
 
