@@ -752,6 +752,8 @@ class TestForEveryone:
         reach(chat, gateway, state)
         for part in (chat.locator(".top [data-leave]"), chat.get_by_text(EMERGENCY)):
             expect(part.first).to_be_in_viewport(ratio=1)
+        chat.wait_for_timeout(800)  # the newest message scrolls into sight first
+        chat.get_by_label("Write a message").blur()
         chat.get_by_label("Write a message").focus()
         expect(chat.get_by_label("Write a message")).to_be_in_viewport(ratio=1)
         for element in ("document.scrollingElement", "document.getElementById('scroll')"):
