@@ -29,6 +29,7 @@ SAID_BY_THE_HOUSE = (
     "utter_safety_fallback_high",
     "utter_safety_fallback_immediate",
     "utter_safety_added",
+    "utter_safety_high_nobody_on_duty",
     "utter_machine_down",
     "utter_too_long",
     "utter_empty",
