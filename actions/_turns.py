@@ -32,6 +32,11 @@ def risk(tracker: Tracker) -> Mapping[str, Any]:
     return tracker.latest_message.get("risk") or {}
 
 
+def memory(tracker: Tracker) -> Mapping[str, Any]:
+    """What the conversation had shown before the last message (``bot.risk.taxonomy.Memory.to_dict``)."""
+    return ((tracker.latest_message.get("metadata") or {}).get("earshot") or {}).get("memory") or {}
+
+
 def about(tracker: Tracker) -> str:
     """Whose safety it is about: self, friend, own_child or other_child.
 

@@ -25,13 +25,14 @@ OPEN_QUESTIONS = {
     "utter_fear_children_taken_tell",
     "utter_safe_now_yes",
     "utter_not_suicide",
+    "utter_not_harm",
 }
 
 
 def answer_unclear(dispatcher: CollectingDispatcher, tracker: Tracker, action: str) -> list[EventType]:
     """Answer a message that was not understood. ``action`` is the name of the action that does so."""
-    if _turns.risk(tracker).get("level", "none") != "none":
-        # The detector heard a worry that the intents did not.
+    if _turns.risk(tracker).get("level", "none") != "none" or _turns.risk(tracker).get("unsure"):
+        # The detector heard a worry, or something that may be one, that the intents did not.
         return hear_worry(dispatcher, tracker, topic_of(tracker) or "low_mood")
     out_of_scope = _turns.intent(tracker) == "out_of_scope"
     if not out_of_scope and (who := _who_will_read(tracker)):

@@ -31,6 +31,7 @@ ANSWERS: dict[tuple[str | None, str], tuple[Level, str, tuple[Category, ...]]] =
     (None, "safe_now_no"): (Level.IMMEDIATE, "not safe now", ()),
     ("safe_now", "deny"): (Level.IMMEDIATE, "not safe now", ()),
     ("suicide_thoughts", "affirm"): (Level.HIGH, "thoughts of suicide", (Category.SUICIDE,)),
+    ("harm", "affirm"): (Level.HIGH, "somebody is hurting them or they are in danger", ()),
 }
 
 

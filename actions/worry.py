@@ -20,6 +20,11 @@ OFFER = {
     _turns.OTHER_CHILD: ("utter_offer_report", "offer_report"),
 }
 
+#: Questions asked plainly instead of guessing, and their words; for somebody else: the same with _other.
+PLAIN_QUESTIONS = {"suicide_thoughts": "utter_ask_suicide_thoughts", "harm": "utter_ask_harm"}
+#: Worries under which thoughts of ending one's life may lie: suicide is asked about directly.
+DARK = frozenset({"suicide", "self_harm", "low_mood", "eating"})
+
 
 class ActionHearWorry(Action):
     """Answers a worry of any topic, about anybody. Passes nothing on."""
@@ -39,6 +44,8 @@ def hear_worry(dispatcher: CollectingDispatcher, tracker: Tracker, topic: str) -
     dispatcher.utter_message(response="utter_hear_more" if again else _words(topic, who))
     asked = _ask(dispatcher, tracker, topic, who, count, again)
     kept = {"about": who, "topic": topic, "worries": count, "asked": asked}
+    if asked in PLAIN_QUESTIONS:
+        kept["plainly_asked"] = [*_plainly_asked(tracker), asked]
     return [SlotSet(name, value) for name, value in kept.items()]
 
 
@@ -50,21 +57,40 @@ def _ask(
     if standing.state == handover.WAITING:
         dispatcher.utter_message(response="utter_will_be_read", who=standing.who)
         return "worry"
-    if who == _turns.SELF and not again and topic == "suicide":
-        dispatcher.utter_message(response="utter_ask_suicide_thoughts")
-        return "suicide_thoughts"
+    if asked := _plain_question(tracker, topic, who, again):
+        dispatcher.utter_message(response=PLAIN_QUESTIONS[asked] + ("" if who == _turns.SELF else "_other"))
+        return asked
     if who == _turns.SELF and not again and topic in GRAVE:
         dispatcher.utter_message(response="utter_safety_stay")
         return "safe_now"
     chosen = bool(tracker.get_slot("safe_adult"))
-    if count % 3 == 2 or (chosen and count == 1):  # the second worry, then every third: no nagging
+    rising = bool(_turns.memory(tracker).get("rising"))
+    # The second worry, then every third: no nagging. Worries that add up are offered a person each time.
+    if rising or count % 3 == 2 or (chosen and count == 1):
         if chosen:
             return ask_consent(dispatcher, tracker)
         words, asked = OFFER[who]
+        if rising and who == _turns.SELF:
+            words = "utter_offer_adult_rising"
         dispatcher.utter_message(response=words)
         return asked
     dispatcher.utter_message(response=_question(topic, who))
     return "worry"
+
+
+def _plain_question(tracker: Tracker, topic: str, who: str, again: bool) -> str | None:
+    """The one plain question to ask where a message may tell of harm and may not; each is asked once."""
+    unsure = bool(_turns.risk(tracker).get("unsure"))
+    asked = None
+    if who == _turns.SELF and ((topic == "suicide" and not again) or (unsure and topic in DARK)):
+        asked = "suicide_thoughts"
+    elif unsure and who != _turns.OTHER_CHILD:  # whoever reports on a child is offered the report instead
+        asked = "harm"
+    return asked if asked and asked not in _plainly_asked(tracker) else None
+
+
+def _plainly_asked(tracker: Tracker) -> list[str]:
+    return list(tracker.get_slot("plainly_asked") or ())
 
 
 def _words(topic: str, who: str) -> str:

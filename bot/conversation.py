@@ -12,7 +12,7 @@ import secrets
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Protocol
 
 import structlog
@@ -25,6 +25,7 @@ from bot.doors import DOORS, door_of
 from bot.floor import Answer, keep_floor, read_answer
 from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
 from bot.risk.taxonomy import About, Evidence, Finding, Level, Memory
+from bot.rota import UK
 from bot.store.models import Conversation, Message
 from bot.store.uow import UnitOfWork
 
@@ -375,7 +376,7 @@ class Conversations:
             message.finding, message.level = finding.to_dict(), finding.level.value
             kind = Kind(message.kind)
             if conversation.owner == "worker":
-                conversation.memory = memory.after(finding).to_dict()
+                conversation.memory = memory.after(finding, _today(now)).to_dict()
                 if case := uow.open_handover_of(conversation_id):
                     handover.person_wrote(uow, case, finding, now)
                 message.answered_at = now
@@ -424,7 +425,7 @@ class Conversations:
             # Remembered together with the answer: a turn that a crash cut off is answered as if new.
             # Read anew, since an action may have noted in it whom this is about.
             memory = Memory.from_dict(conversation.memory or {})
-            conversation.memory = memory.after(turn.finding).to_dict()
+            conversation.memory = memory.after(turn.finding, _today(now)).to_dict()
             if conversation.owner == "worker":
                 # A person accepted while Rasa was thinking: the bot stays silent.
                 if case := uow.open_handover_of(conversation_id):
@@ -514,6 +515,11 @@ def note_choice(
 
 def _address_hash(uow: UnitOfWork, channel: Channel, address: str) -> str:
     return uow.cipher.find_hash(f"address-{channel.value}", address)
+
+
+def _today(now: datetime) -> date:
+    """The day it is for the person: worries that return are counted in their days."""
+    return now.astimezone(UK).date()
 
 
 def _as_text(text: str) -> str:

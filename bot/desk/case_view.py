@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from bot.messages import Channel, Sender
-from bot.risk.taxonomy import Evidence, Finding, Level
+from bot.risk.census import FACTORS, suggest
+from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
 from bot.rota import Person, Rota
 from bot.store.models import AuditEntry, Conversation, Handover, Message
 from bot.store.uow import UnitOfWork
@@ -81,6 +82,8 @@ class CaseView:
     reasons: tuple[Reason, ...]
     history: tuple[Deed, ...]
     outcome_around: tuple[str, str]
+    rising: bool
+    factors: tuple[tuple[str, str], ...]
 
 
 def case_view(uow: UnitOfWork, case: Handover, staff_id: str, rota: Rota) -> CaseView:
@@ -100,6 +103,8 @@ def case_view(uow: UnitOfWork, case: Handover, staff_id: str, rota: Rota) -> Cas
         reasons=reasons(case.evidence or ()),
         history=_history(uow, case),
         outcome_around=_around_outcome(uow, conversation, me.name),
+        rising=Memory.from_dict(conversation.memory or {}).rising,
+        factors=tuple((code, FACTORS[code]) for code in suggest(map(Category, case.categories))),
     )
 
 

@@ -16,6 +16,8 @@ The rule:
    for now", "i have to go" and "can you pass it on" are said a hundred times for every disclosure that
    short. What it costs and saves: docs/risk_model_card.md.
 7. The highest level of all evidence is the message's.
+8. Where that is below ``high`` and the encoder's chance of it is not small, it is undecided: the bot asks one
+   plain question (:func:`undecided`).
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from bot.risk.matching import Message
 from bot.risk.statistical_layer import Part, Reading, Thresholds
 from bot.risk.taxonomy import Evidence, Level
 
-__all__ = ["FAMILY", "FEWEST_WORDS", "combine"]
+__all__ = ["FAMILY", "FEWEST_WORDS", "combine", "undecided"]
 
 #: ``family`` of the encoder's evidence.
 FAMILY = "tuned encoder"
@@ -71,6 +73,13 @@ def combine(message: Message, found: Sequence[Evidence], reading: Reading, at: T
     if concern:
         return [*stands, _evidence(message, min(concern, key=lambda p: p.chances[0]), Level.CONCERN, at)]
     return stands
+
+
+def undecided(message: Message, found: Sequence[Evidence], reading: Reading, at: Thresholds) -> bool:
+    """Whether the message may tell of significant harm and may not, by what all layers found in it."""
+    if any(e.level.needs_person for e in found) or len(message.words) < FEWEST_WORDS:
+        return False
+    return any(part.window.whole and part.raised >= at.unsure for part in reading.parts)
 
 
 def _evidence(message: Message, part: Part, level: Level, at: Thresholds) -> Evidence:

@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.nlu.normaliser import Normaliser
-from bot.risk.combination import combine
+from bot.risk.combination import combine, undecided
 from bot.risk.context import ContextLayer
 from bot.risk.families import RiskData, RiskDataError, load
 from bot.risk.matching import Message
 from bot.risk.phrase_layer import PhraseLayer
 from bot.risk.relation import RelationReader
+from bot.risk.signs import SignReader
 from bot.risk.statistical_layer import StatisticalLayer
 from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
 
@@ -49,6 +50,7 @@ class Detector:
         self.data = data
         self._layers = tuple(layers)
         self._relations = relations
+        self._signs = SignReader(data)
         self._model = model
 
     @classmethod
@@ -92,18 +94,22 @@ class Detector:
         """
         message = Message(text, self.normaliser.words(text))
         evidence = list(self.found(message, memory))
-        guess = None
+        guess, unsure = None, False
         if self._model is not None:
             reading = self._model.read(message)
             evidence = combine(message, evidence, reading, self._model.thresholds)
             guess = reading.about
+            unsure = undecided(message, evidence, reading, self._model.thresholds)
         evidence = [e for e in evidence if e.level is not Level.NONE]
         evidence.sort(key=lambda e: (-e.level.rank, e.start, e.family))
+        categories = _categories(evidence)
         return Finding(
             level=max((e.level for e in evidence), key=lambda level: level.rank, default=Level.NONE),
-            categories=_categories(evidence),
+            categories=categories,
             about=self._relations.about(message, memory, evidence, guess),
             evidence=tuple(evidence),
+            signs=self._signs.named(message) if Category.NEGLECT in categories else (),
+            unsure=unsure,
         )
 
 

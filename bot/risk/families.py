@@ -18,13 +18,17 @@ from bot.nlu.normaliser import DataFileError, Normaliser, plain_words, read_yaml
 from bot.risk.phrases import Phrase, PhraseError, Vocabulary, parse
 from bot.risk.taxonomy import About, Category, Level
 
-__all__ = ["Family", "Governs", "Guard", "Relation", "RiskData", "RiskDataError", "load"]
+__all__ = ["Family", "Governs", "Guard", "Relation", "RiskData", "RiskDataError", "Sign", "load"]
 
 #: Fewest examples a family must bring, so that nobody adds a phrase without showing what it means.
 FEWEST_MATCH = 6
 FEWEST_NOT_MATCH = 4
 #: Files of ``data/risk`` that are not topics.
 WORDS, HARMLESS, ABOUT, ANSWERS = "words.yml", "harmless.yml", "about.yml", "answers.yml"
+SIGNS = "signs.yml"
+_OTHERS = (WORDS, HARMLESS, ABOUT, ANSWERS, SIGNS)
+#: The headings under which practitioners group signs of neglect.
+HEADINGS = ("physical", "emotional", "educational", "parental")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -106,6 +110,15 @@ class Answer:
 
 
 @dataclass(frozen=True)
+class Sign:
+    """Words that name one sign of neglect, such as food or being left alone; no level of their own."""
+
+    name: str
+    heading: str
+    phrases: tuple[Phrase, ...]
+
+
+@dataclass(frozen=True)
 class RiskData:
     """Everything the phrase layer works from."""
 
@@ -114,6 +127,7 @@ class RiskData:
     guards: tuple[Guard, ...]
     relations: tuple[Relation, ...]
     answers: tuple[Answer, ...]
+    signs: tuple[Sign, ...]
     first_person: frozenset[str]
     negators: frozenset[str]
     clause_breaks: tuple[Phrase, ...]
@@ -127,10 +141,10 @@ def load(data_dir: Path) -> RiskData:
     """
     folder = data_dir / "risk"
     contents = {path.name: (path, _mapping(path)) for path in sorted(folder.glob("*.yml"))}
-    for needed in (WORDS, HARMLESS, ABOUT, ANSWERS):
+    for needed in _OTHERS:
         if needed not in contents:
             raise RiskDataError(folder / needed, "the file", "is missing.", "put it back from git.")
-    topics = [c for name, c in contents.items() if name not in (WORDS, HARMLESS, ABOUT, ANSWERS)]
+    topics = [c for name, c in contents.items() if name not in _OTHERS]
     if not topics:
         raise RiskDataError(folder, "the folder", "holds no topic file.", "put them back from git.")
 
@@ -161,6 +175,7 @@ def load(data_dir: Path) -> RiskData:
         guards=guards,
         relations=tuple(reader.relations(about_path, about)),
         answers=tuple(reader.answers(*contents[ANSWERS])),
+        signs=tuple(reader.signs(*contents[SIGNS])),
         first_person=reader.plain(about_path, "first_person", about),
         negators=reader.plain(path, "negators", harmless),
         clause_breaks=reader.phrases(path, "clause_breaks", harmless.get("clause_breaks")),
@@ -235,6 +250,19 @@ class _Reader:
                 categories=_categories(path, name, entry, "categories", least=0),
                 phrases=self.phrases(path, name, entry.get("phrases")),
             )
+
+    def signs(self, path: Path, data: dict[str, Any]) -> Iterator[Sign]:
+        for entry in _entries(path, data, "signs", {"name", "heading", "why", "phrases"}):
+            name = entry["name"]
+            if entry.get("heading") not in HEADINGS:
+                raise RiskDataError(
+                    path,
+                    name,
+                    f"`heading` is “{entry.get('heading')}”.",
+                    f"use one of {', '.join(HEADINGS)}.",
+                )
+            _why(path, name, entry)
+            yield Sign(name, entry["heading"], self.phrases(path, name, entry.get("phrases")))
 
     def phrases(self, path: Path, name: str, sources: Any) -> tuple[Phrase, ...]:
         if not isinstance(sources, list) or not sources:

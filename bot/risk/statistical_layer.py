@@ -50,6 +50,7 @@ class Thresholds:
         guarded: high or above, where a guard has just called words of the message harmless.
         category: a second category is named from here on.
         short: high or above, of a message of few words: "i have to go now" can be anything.
+        unsure: the bot asks, where the chance of high or above is at least this and below the others.
     """
 
     high: float
@@ -59,7 +60,8 @@ class Thresholds:
     concern: float
     guarded: float
     category: float
-    short: float = 0.75
+    short: float
+    unsure: float
 
 
 @dataclass(frozen=True)

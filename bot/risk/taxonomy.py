@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from enum import Enum
 from typing import Any
 
@@ -106,12 +107,18 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Finding:
-    """What one message tells about the safety of a child."""
+    """What one message tells about the safety of a child.
+
+    ``signs`` names the signs of neglect in it (``data/risk/signs.yml``). ``unsure`` is set where the message
+    may tell of significant harm and may not: the bot then asks one plain question instead of guessing.
+    """
 
     level: Level = Level.NONE
     categories: tuple[Category, ...] = ()
     about: About = About.SELF
     evidence: tuple[Evidence, ...] = ()
+    signs: tuple[str, ...] = ()
+    unsure: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain JSON values; :meth:`from_dict` reads it back."""
@@ -131,6 +138,8 @@ class Finding:
                 }
                 for e in self.evidence
             ],
+            "signs": list(self.signs),
+            "unsure": self.unsure,
         }
 
     @classmethod
@@ -156,7 +165,13 @@ class Finding:
                 )
                 for e in data.get("evidence", ())
             ),
+            signs=tuple(data.get("signs", ())),
+            unsure=bool(data.get("unsure", False)),
         )
+
+
+#: From so many different signs of neglect, or days with the same worry, on a worry is rising.
+SIGNS_THAT_ADD_UP = DAYS_THAT_ADD_UP = 3
 
 
 @dataclass(frozen=True)
@@ -165,24 +180,37 @@ class Memory:
 
     ``level`` only rises. ``about`` is the last speaker's relation that was told outright (or chosen
     at the door). ``asked`` names the question the bot asked last (for instance ``danger_now``), so
-    that "yes" can be read in its place.
+    that "yes" can be read in its place. ``signs`` are the signs of neglect named so far; ``days`` holds,
+    for each kind of worry, the days (ISO dates) on which it came up.
     """
 
     level: Level = Level.NONE
     categories: tuple[Category, ...] = ()
     about: About | None = None
     asked: str | None = None
-    neglect_signs: frozenset[str] = field(default_factory=frozenset)
+    signs: frozenset[str] = field(default_factory=frozenset)
+    days: Mapping[Category, tuple[str, ...]] = field(default_factory=dict)
 
-    def after(self, finding: Finding) -> Memory:
-        """This memory with one more finding in it; the level never goes down."""
+    @property
+    def rising(self) -> bool:
+        """Whether worries have added up: three signs of neglect, or the same worry on three days."""
+        longest = max(map(len, self.days.values()), default=0)
+        return len(self.signs) >= SIGNS_THAT_ADD_UP or longest >= DAYS_THAT_ADD_UP
+
+    def after(self, finding: Finding, today: date) -> Memory:
+        """This memory with one more finding, of ``today``, in it; the level never goes down."""
+        days = dict(self.days)
+        for category in finding.categories:
+            known = days.get(category, ())
+            if today.isoformat() not in known:
+                days[category] = (*known, today.isoformat())[-DAYS_THAT_ADD_UP:]
         return Memory(
             level=max(self.level, finding.level, key=lambda level: level.rank),
             categories=tuple(dict.fromkeys((*self.categories, *finding.categories))),
             about=self.about,
             asked=None,
-            neglect_signs=self.neglect_signs
-            | {e.family for e in finding.evidence if Category.NEGLECT in e.categories},
+            signs=self.signs | frozenset(finding.signs),
+            days=days,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -192,7 +220,9 @@ class Memory:
             "categories": [category.value for category in self.categories],
             "about": self.about.value if self.about else None,
             "asked": self.asked,
-            "neglect_signs": sorted(self.neglect_signs),
+            "signs": sorted(self.signs),
+            "days": {category.value: list(dates) for category, dates in self.days.items()},
+            "rising": self.rising,
         }
 
     @classmethod
@@ -207,5 +237,6 @@ class Memory:
             categories=tuple(Category(c) for c in data.get("categories", ())),
             about=About(data["about"]) if data.get("about") else None,
             asked=data.get("asked"),
-            neglect_signs=frozenset(data.get("neglect_signs", ())),
+            signs=frozenset(data.get("signs", ())),
+            days={Category(c): tuple(dates) for c, dates in (data.get("days") or {}).items()},
         )

@@ -84,6 +84,7 @@ class Child:
         entities: dict[str, str] | None = None,
         risk: dict[str, Any] | None = None,
         confidence: float = 1.0,
+        memory: Memory = Memory(),
     ) -> Said:
         """Runs an action after a message with this intent and keeps what it remembered."""
         message = {
@@ -91,6 +92,7 @@ class Child:
             "text": text or f"/{intent}",
             "entities": [{"entity": k, "value": v} for k, v in (entities or {}).items()],
             "risk": risk or {"level": "none", "categories": [], "about": "self", "evidence": []},
+            "metadata": {"earshot": {"memory": memory.to_dict()}},
         }
         self.events.append({"event": "user", **message})
         tracker = Tracker(

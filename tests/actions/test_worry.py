@@ -8,7 +8,7 @@ from actions._topics import GRAVE, TOPIC_OF_CATEGORY, TOPICS
 from actions.worry import ActionHearWorry
 from bot.bootstrap import Core
 from bot.handover import open_handover
-from bot.risk.taxonomy import Category
+from bot.risk.taxonomy import Category, Memory
 from tests.actions.conftest import CONVERSATION, Child
 
 
@@ -103,3 +103,41 @@ def test_with_an_adult_chosen_the_words_are_shown_after_the_worry(child: Child):
     said = child.hears(ActionHearWorry(), "worry_bullying", "they push me on the stairs")
     assert said.names[-1] == "utter_ask_consent"
     assert said.slots["asked"] == "consent"
+
+
+MAYBE_HARM = {"level": "concern", "categories": ["family_conflict"], "about": "self", "unsure": True}
+
+
+def test_a_message_that_may_tell_of_harm_is_asked_about_plainly(child: Child):
+    said = child.hears(ActionHearWorry(), "worry_parents_fighting", risk=MAYBE_HARM)
+    assert said.names[-1] == "utter_ask_harm"
+    assert said.slots["asked"] == "harm"
+
+
+def test_the_same_plain_question_is_asked_once(child: Child):
+    child.hears(ActionHearWorry(), "worry_parents_fighting", risk=MAYBE_HARM)
+    said = child.hears(ActionHearWorry(), "worry_bullying", risk=MAYBE_HARM)
+    assert "utter_ask_harm" not in said.names
+
+
+def test_under_a_dark_mood_suicide_is_asked_about(child: Child):
+    said = child.hears(
+        ActionHearWorry(), "worry_low_mood", risk={**MAYBE_HARM, "categories": ["mental_health"]}
+    )
+    assert said.names[-1] == "utter_ask_suicide_thoughts"
+
+
+def test_about_a_friend_the_plain_question_is_about_the_friend(child: Child):
+    child.slots["about"] = "friend"
+    said = child.hears(
+        ActionHearWorry(),
+        "worry_low_mood",
+        risk={**MAYBE_HARM, "about": "friend", "evidence": [{"words": "x"}]},
+    )
+    assert said.names[-1] == "utter_ask_harm_other"
+
+
+def test_worries_that_add_up_are_offered_a_person_at_once_and_more_firmly(child: Child):
+    risen = Memory(signs=frozenset({"food", "home", "safety"}))
+    said = child.hears(ActionHearWorry(), "worry_neglect", memory=risen)
+    assert said.names[-1] == "utter_offer_adult_rising"

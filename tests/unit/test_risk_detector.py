@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
+from datetime import date, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.risk.census import FACTORS, SUGGESTED, suggest
 from bot.risk.detector import Detector, assess, default_detector
 from bot.risk.taxonomy import About, Category, Finding, Level, Memory
 
 DETECTOR = Detector.load()
 DISCLOSURES = sorted({text for f in DETECTOR.data.families if f.level.needs_person for text in f.must_match})
+MONDAY = date(2026, 11, 23)
 SERIOUS = Memory(level=Level.HIGH, categories=(Category.PHYSICAL_ABUSE,))
 
 
@@ -183,8 +186,47 @@ def test_a_parent_stays_a_parent_when_words_do_not_say() -> None:
 
 
 def test_a_conversation_never_goes_down() -> None:
-    memory = Memory().after(DETECTOR.assess("my dad hits me")).after(DETECTOR.assess("lol ok"))
-    assert memory.level is Level.HIGH
+    memory = Memory().after(DETECTOR.assess("my dad hits me"), MONDAY)
+    assert memory.after(DETECTOR.assess("lol ok"), MONDAY).level is Level.HIGH
+
+
+def test_three_different_signs_of_neglect_add_up() -> None:
+    memory = Memory()
+    for text in ("theres no food in the house", "she ignores me and nobody listens to me"):
+        memory = memory.after(DETECTOR.assess(text), MONDAY)
+        assert not memory.rising
+    memory = memory.after(DETECTOR.assess("my uniform is always dirty and it smells"), MONDAY)
+    assert {"food", "love_and_attention", "clothes_and_washing"} <= memory.signs
+    assert memory.rising
+
+
+def test_the_same_sign_three_times_does_not_add_up() -> None:
+    memory = Memory()
+    for _ in range(4):
+        memory = memory.after(DETECTOR.assess("i always go to bed hungry"), MONDAY)
+    assert memory.signs == {"food"}
+    assert not memory.rising
+
+
+def test_words_of_a_sign_without_neglect_are_no_sign() -> None:
+    assert DETECTOR.assess("whats for tea im hungry lol").signs == ()
+
+
+def test_the_same_worry_on_three_days_adds_up() -> None:
+    memory = Memory()
+    finding = Finding(Level.CONCERN, (Category.BULLYING,))
+    for day in range(3):
+        assert not memory.rising
+        memory = memory.after(finding, MONDAY + timedelta(days=day))
+        memory = memory.after(finding, MONDAY + timedelta(days=day))  # twice a day is one day
+    assert memory.rising
+    assert Memory.from_dict(memory.to_dict()) == memory
+
+
+def test_every_category_suggests_census_factors_that_exist() -> None:
+    assert set(SUGGESTED) == set(Category)
+    assert {code for codes in SUGGESTED.values() for code in codes} <= set(FACTORS)
+    assert suggest([Category.NEGLECT]) == ("16A",), "neglect is its own factor"
 
 
 def test_the_module_function_uses_one_shared_detector() -> None:

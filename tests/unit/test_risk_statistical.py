@@ -15,7 +15,7 @@ from bot.nlu.base_model import EncoderError, TamperedError, fetch_base, load_wei
 from bot.nlu.encoder import Encoder
 from bot.nlu.encoder_build import NotBuiltError, build_base
 from bot.nlu.normaliser import Normaliser
-from bot.risk.combination import FAMILY, combine
+from bot.risk.combination import FAMILY, combine, undecided
 from bot.risk.detector import Detector, default_detector
 from bot.risk.evaluation import MEASURES, Share, evaluate, evaluate_file, wilson
 from bot.risk.labelled import LabelError, read_labelled
@@ -32,7 +32,15 @@ from bot.risk.statistical_layer import (
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level, Memory
 
 AT = Thresholds(
-    high=0.5, part=0.7, immediate=0.4, above=0.8, concern=0.5, guarded=0.9, category=0.3, short=0.5
+    high=0.5,
+    part=0.7,
+    immediate=0.4,
+    above=0.8,
+    concern=0.5,
+    guarded=0.9,
+    category=0.3,
+    short=0.5,
+    unsure=0.3,
 )
 
 
@@ -378,3 +386,11 @@ def test_whom_it_is_about_is_taken_from_the_encoder_only_where_words_are_silent(
     detector = default_detector()
     assert detector.assess("my son said he wants to die").about is About.OWN_CHILD
     assert detector.assess("he told me", Memory(about=About.FRIEND)).about is About.FRIEND
+
+
+def test_a_message_between_worry_and_harm_is_undecided(normaliser: Normaliser) -> None:
+    message = _message(normaliser, "things with my stepdad are getting weird at home lately")
+    between = Reading((_part(message, (0.3, 0.3, 0.3, 0.1)),))
+    assert undecided(message, [], between, AT)
+    assert not undecided(message, [_phrase(Level.HIGH)], between, AT), "harm was found: nothing to ask"
+    assert not undecided(message, [], Reading((_part(message, (0.5, 0.3, 0.15, 0.05)),)), AT)

@@ -28,6 +28,8 @@ _GUARDED = 0.98
 _CONCERN = 0.5
 _ABOVE = 0.85
 _CATEGORY = 0.12
+_SHORT = 0.75
+_UNSURE = 0.3
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,9 @@ def choose(cases: Sequence[Case]) -> tuple[Thresholds, dict[str, float]]:
     tried = [(high, min(high + more, 0.97), 0.4) for high, more in product(_HIGH, _PART)]
     for step in range(2):
         for high, part, immediate in tried:
-            candidate = Thresholds(high, part, immediate, _ABOVE, _CONCERN, _GUARDED, _CATEGORY)
+            candidate = Thresholds(
+                high, part, immediate, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, _SHORT, _UNSURE
+            )
             reached = figures(cases, candidate)
             cost = _cost(reached)
             if best is None or cost < best[0]:

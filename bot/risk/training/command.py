@@ -32,7 +32,7 @@ from bot.risk.labelled import Labelled
 from bot.risk.statistical_layer import ADAPTER, PROVENANCE, StatisticalLayer
 from bot.risk.training import trainer
 from bot.risk.training.calibrate import choose, read_cases, temperature
-from bot.risk.training.data import data_hash, examples, held_out, phrase_examples, prepare
+from bot.risk.training.data import data_hash, everyday_examples, examples, held_out, phrase_examples, prepare
 
 __all__ = ["TrainingError", "average", "calibrate", "find_python", "train_encoder"]
 
@@ -91,7 +91,8 @@ def train_encoder(
     cache = cache or cache_dir()
     base = fetch_base(cache, say)
     words = Detector.of_words()
-    labelled, phrases = examples(DATA_DIR), list(phrase_examples(words.data))
+    labelled = examples(DATA_DIR)
+    besides = [*phrase_examples(words.data), *everyday_examples(DATA_DIR, words)]
     digest = data_hash(DATA_DIR)
     kept_back = [e for e in labelled if held_out(e.scenario, seed)]
     with tempfile.TemporaryDirectory(prefix="train-", dir=cache) as name:
@@ -99,7 +100,7 @@ def train_encoder(
 
         say(f"Training on {len(labelled) - len(kept_back)} messages, {len(kept_back)} kept back")
         prepare(
-            [e for e in labelled if not held_out(e.scenario, seed)] + phrases,
+            [e for e in labelled if not held_out(e.scenario, seed)] + besides,
             words.data,
             work / "train.jsonl",
             seed,
@@ -122,7 +123,7 @@ def train_encoder(
             "data_sha256": digest,
             "messages": len(labelled),
             "scenarios": len({e.scenario for e in labelled}),
-            "phrase_examples": len(phrases),
+            "phrases_and_everyday": len(besides),
             "validation_messages": len(kept_back),
             "command": "earshot train-encoder",
             "settings": list(settings),

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bot.nlu.normaliser import read_yaml
+from bot.risk.detector import Detector
 from bot.risk.families import RiskData
 from bot.risk.labelled import Labelled, read_labelled
 from bot.risk.matching import Message
@@ -20,6 +22,7 @@ from bot.risk.training.noise import dress, noisy
 __all__ = [
     "VALIDATION_SHARE",
     "data_hash",
+    "everyday_examples",
     "examples",
     "held_out",
     "phrase_examples",
@@ -86,6 +89,24 @@ def phrase_examples(data: RiskData) -> Iterator[Example]:
             yield Example(
                 Labelled(text, Level.NONE, (), About.SELF, "phrase", "", 0), f"guard-{guard.name}", 0.5
             )
+
+
+#: Files of ``data/nlu`` whose examples tell of no worry: what people say to a chat, whatever is wrong.
+EVERYDAY = ("doors", "small_talk", "privacy", "next_steps", "person", "stop_delete", "fallback")
+
+
+def everyday_examples(data_dir: Path, words: Detector) -> Iterator[Example]:
+    """What people say to the bot in passing ("who reads this", "bye"), as messages that need nobody.
+
+    An example in which the phrases hear a worry after all is left out.
+    """
+    for name in EVERYDAY:
+        for block in read_yaml(data_dir / "nlu" / f"{name}.yml")["nlu"]:
+            lines = [line.strip()[2:] for line in block["examples"].splitlines() if line.strip()]
+            for text in lines if "intent" in block else ():
+                if text and words.assess(text).level is Level.NONE:
+                    row = Labelled(text, Level.NONE, (), About.SELF, "everyday", "", 0)
+                    yield Example(row, f"everyday-{text.casefold()}", 0.5)
 
 
 def held_out(scenario: str, seed: int) -> bool:

@@ -100,6 +100,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clean", type=float, default=0.4, help="share of messages read without noise")
     parser.add_argument("--smooth", type=float, default=0.05)
     parser.add_argument("--drop", type=float, default=0.1)
+    parser.add_argument("--edge", type=float, default=0.7, help="weight of the line between concern and high")
+    parser.add_argument("--category", type=float, default=0.35, help="weight of the categories")
     parser.add_argument("--first-layer", type=int, default=0, help="lowest layer that gets an adapter")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--half", action="store_true", help="bfloat16 multiplications")
@@ -161,7 +163,8 @@ def _loss(out: Any, batch: list[dict[str, Any]], args: Any) -> Any:
     abouts = f.cross_entropy(
         out[:, LEVELS + CATEGORIES :], about, label_smoothing=args.smooth, reduction="none"
     )
-    return ((levels + 0.7 * edges + 0.35 * categories + 0.3 * abouts) * weight).sum() / weight.sum()
+    total = levels + args.edge * edges + args.category * categories + 0.3 * abouts
+    return (total * weight).sum() / weight.sum()
 
 
 def _scores(model: Any, rows: list[dict[str, Any]]) -> np.ndarray:
@@ -182,6 +185,9 @@ def _figures(scores: np.ndarray, rows: list[dict[str, Any]]) -> dict[str, float]
     place[order] = np.arange(len(order))
     auc = (place[high].sum() - high.sum() * (high.sum() - 1) / 2) / (high.sum() * (~high).sum())
     cut = np.quantile(raised[level == 0], 0.98)
+    likeliest = np.argsort(-scores[:, LEVELS : LEVELS + CATEGORIES], 1)[:, :3]
+    named = [bool(set(likeliest[i]) & set(row["categories"])) for i, row in enumerate(rows) if high[i]]
+    about = scores[:, LEVELS + CATEGORIES :].argmax(1) == [row["about"] for row in rows]
     return {
         "auc": round(float(auc), 4),
         "sensitivity_argmax": round(float((chance.argmax(1)[high] >= 2).mean()), 4),
@@ -190,6 +196,8 @@ def _figures(scores: np.ndarray, rows: list[dict[str, Any]]) -> dict[str, float]
         "specificity_argmax": round(float((chance.argmax(1)[level == 0] < 2).mean()), 4),
         "concern_over_argmax": round(float((chance.argmax(1)[level == 1] >= 2).mean()), 4),
         "immediate_argmax": round(float((chance.argmax(1)[level == 3] == 3).mean()), 4),
+        "category_in_3": round(float(np.mean(named)), 4),
+        "about": round(float(about[level >= 1].mean()), 4),
     }
 
 
