@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 from rasa_sdk import Tracker
 
 from actions import _turns
 
-#: A risk category (bot/risk/taxonomy.py) and the topic whose words fit it, for messages whose intent
-#: was unclear while the detector heard a worry.
+#: A risk category (bot/risk/taxonomy.py) and the topic whose words fit it.
 TOPIC_OF_CATEGORY = {
     "suicide": "suicide",
     "self_harm": "self_harm",
@@ -51,10 +52,21 @@ GRAVE = frozenset(
 )
 
 
+#: Words that say whose drinking or drugs it is, when the message is not about the child's own.
+CARERS = frozenset(
+    "mum mums mam mams mummy dad dads daddy parent parents stepdad stepmum nan gran grandad uncle aunt "
+    "auntie carer husband wife partner boyfriend girlfriend".split()
+)
+
+
 def topic_of(tracker: Tracker) -> str | None:
-    """The topic of the last message: its intent, else what the detector heard; None if neither."""
-    name = _turns.intent(tracker).removeprefix("worry_")
-    if name in TOPICS:
-        return name
+    """The topic of the last message by what the detector heard in it; None if it heard nothing."""
     categories = _turns.risk(tracker).get("categories") or ()
-    return next((TOPIC_OF_CATEGORY[c] for c in categories if c in TOPIC_OF_CATEGORY), None)
+    topic = next((TOPIC_OF_CATEGORY[c] for c in categories if c in TOPIC_OF_CATEGORY), None)
+    if topic == "own_drugs_alcohol" and CARERS & set(_words_of(tracker)):
+        return "parent_drinks_drugs"
+    return topic
+
+
+def _words_of(tracker: Tracker) -> list[str]:
+    return re.findall(r"[a-z]+", str(tracker.latest_message.get("text") or "").replace("'", "").lower())

@@ -16,7 +16,7 @@ def handover_of(child: Child):
         return uow.last_handover_of(CONVERSATION)
 
 
-def check(form, slot: str, value: str, intent: str = "worry_neglect"):
+def check(form, slot: str, value: str, intent: str = "worry"):
     """What a form makes of an answer, and what it says about it."""
     message = {"intent": {"name": intent}, "text": value}
     tracker = Tracker(CONVERSATION, {}, message, [], False, None, {}, "action_listen")
