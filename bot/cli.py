@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from bot.areas.command import app as areas_app
+
 app = typer.Typer(
     help="Earshot: a help assistant for young people.", no_args_is_help=True, add_completion=False
 )
@@ -18,6 +20,7 @@ staff_app = typer.Typer(help="People who work at the desk.", no_args_is_help=Tru
 rota_app = typer.Typer(help="Who is there, and when.", no_args_is_help=True)
 app.add_typer(staff_app, name="staff")
 app.add_typer(rota_app, name="rota")
+app.add_typer(areas_app, name="areas")
 out = Console()
 err = Console(stderr=True)
 
@@ -44,6 +47,7 @@ def run() -> None:
 @app.command()
 def setup() -> Path:
     """Make what a run needs: secrets, encoder, Rasa model, database."""
+    from bot.areas.command import set_up as set_up_areas
     from bot.bootstrap import core
     from bot.cache import cache_dir
     from bot.nlu.encoder_build import build_base
@@ -57,6 +61,7 @@ def setup() -> Path:
             build_base(cache_dir(), status.update)
             build_risk_encoder(cache_dir(), status.update)
         out.print("[green]✓[/] sentence encoder")
+        set_up_areas(out)
         if not model_path().exists():
             out.print("  Training the Rasa model; this takes a minute or two, once.")
         with out.status("Training the Rasa model"):

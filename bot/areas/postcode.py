@@ -11,7 +11,7 @@ import itertools
 import re
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 #: Longest text read; what lies beyond is not looked at.
@@ -52,12 +52,14 @@ class Reading:
 
 #: The postcode areas of the United Kingdom. GIR and NPT are old outward codes without a number.
 AREAS = frozenset(
-    "AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC EH EN EX "
-    "FK FY G GL GU HA HD HG HP HR HS HU HX IG IP IV KA KT KW KY L LA LD LE LL LN LS LU M ME MK ML N NE NG NN "
-    "NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR SS ST SW SY TA TD TF TN TQ TR "
-    "TS TW UB W WA WC WD WF WN WR WS WV YO ZE GIR NPT".split()
+    (
+        "AB AL B BA BB BD BH BL BN BR BS BT CA CB CF CH CM CO CR CT CV CW DA DD DE DG DH DL DN DT DY E EC "
+        "EH EN EX FK FY G GL GU HA HD HG HP HR HS HU HX IG IP IV KA KT KW KY L LA LD LE LL LN LS LU M ME MK "
+        "ML N NE NG NN NP NR NW OL OX PA PE PH PL PO PR RG RH RM S SA SE SG SK SL SM SN SO SP SR SS ST SW "
+        "SY TA TD TF TN TQ TR TS TW UB W WA WC WD WF WN WR WS WV YO ZE GIR NPT"
+    ).split()
 )
-#: Postcodes of the Royal Mail that lead to no place: gambling on a district would be wrong.
+#: Areas that no place has: banks, parcels sent back, Father Christmas, and the health service's "not known".
 NO_PLACE_AREAS = frozenset({"BX", "XM", "XX", "ZZ"})
 CROWN_AREAS = {"JE": "Jersey", "GY": "Guernsey", "IM": "Isle of Man"}
 
@@ -91,11 +93,17 @@ def read(text: str) -> Reading:
     exact = [candidate for candidate in whole if not candidate.corrected]
     if exact:
         return _of(exact[0], whole)
+    if not (re.search("[0-9]", tight) and re.search("[A-Z]", tight)):
+        # All letters would be read as digits: the town of Ellon is not E1 1ON.
+        return Reading(Shape.FOREIGN) if _FOREIGN.fullmatch(tight) else _in_sentence(upper)
     if _BRITISH_OVERSEAS.fullmatch(tight) or _FOREIGN.fullmatch(tight):
         return Reading(Shape.FOREIGN)
     if whole:
         return _of(whole[0], whole)
-    halves = tuple(dict.fromkeys((*_spaced_halves(parts), *_halves(tight))))
+    spaced = tuple(_spaced_halves(parts))
+    # Read against its own space it is a guess: "SW1 9" as SW19.
+    joined = (replace(half, corrected=half.corrected or bool(spaced)) for half in _halves(tight))
+    halves = (*spaced, *(half for half in joined if str(half) not in map(str, spaced)))
     if halves:
         return _of(halves[0], halves)
     return _in_sentence(upper)

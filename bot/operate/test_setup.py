@@ -1,9 +1,10 @@
-"""What the tests need before they run: both encoders and the trained model, from the cache if there."""
+"""What the tests need before they run: encoders, postcodes and the trained model, from the cache if there."""
 
 from __future__ import annotations
 
 import sys
 
+from bot.areas.build import ensure_table
 from bot.cache import cache_dir
 from bot.nlu.encoder_build import build_base
 from bot.operate.model import TrainingFailed, train
@@ -14,6 +15,7 @@ def main() -> int:
     """Make what is missing. Returns the exit status."""
     build_base(cache_dir(), lambda step: print(step, flush=True))  # noqa: T201
     build_risk_encoder(cache_dir(), lambda step: print(step, flush=True))  # noqa: T201
+    ensure_table()
     print("Rasa model …", flush=True)  # noqa: T201
     try:
         train()
