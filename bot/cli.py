@@ -163,18 +163,37 @@ def drafts(
 
 
 @app.command("risk-check")
-def risk_check() -> None:
+def risk_check(
+    family: Annotated[str, typer.Option(help="show what this family matches and changes")] = "",
+    on: Annotated[
+        list[Path] | None,
+        typer.Option(help="labelled messages to look through; those it learned from by default", exists=True),
+    ] = None,
+) -> None:
     """Check that every phrase family matches what it must and nothing it must not."""
+    from bot.nlu.base_model import EncoderError
+    from bot.risk.detector import DATA_DIR, default_detector
+    from bot.risk.effect import UnknownFamily, effect_of
+    from bot.risk.evaluation_report import print_effect
     from bot.risk.examples import check_examples
     from bot.risk.families import RiskDataError
+    from bot.risk.labelled import LabelError, read_labelled
+    from bot.risk.training.data import training_files
 
     try:
         wrong = check_examples()
-    except RiskDataError as error:
+        for line in wrong:
+            err.print(line, markup=False)
+        out.print(
+            f"{len(wrong)} examples come out wrong." if wrong else "Every example comes out as written."
+        )
+        if family:
+            rows = [row for file in on or training_files(DATA_DIR) for row in read_labelled(file)]
+            with out.status("Reading labelled messages"):
+                effect = effect_of(family, rows, default_detector())
+            print_effect(family, effect, out)
+    except (RiskDataError, EncoderError, LabelError, UnknownFamily) as error:
         _stop(str(error))
-    for line in wrong:
-        err.print(line, markup=False)
-    out.print(f"{len(wrong)} examples come out wrong." if wrong else "Every example comes out as written.")
     raise typer.Exit(bool(wrong))
 
 

@@ -74,6 +74,10 @@ class Detector:
         data = load(data_dir or DATA_DIR)
         return cls(data, [PhraseLayer(data), ContextLayer(data)], RelationReader(data))
 
+    def with_data(self, data: RiskData) -> Detector:
+        """The same detector, the encoder too, on other phrases."""
+        return Detector(data, [PhraseLayer(data), ContextLayer(data)], RelationReader(data), self._model)
+
     @property
     def normaliser(self) -> Normaliser:
         """The normaliser the phrases were read with."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
+from bot.risk.effect import Effect
 from bot.risk.evaluation import MEASURES, Report, Share, wilson
 
-__all__ = ["print_report"]
+__all__ = ["print_effect", "print_report"]
+
+#: So many matches of a family are shown; the rest is counted.
+MOST_SHOWN = 40
 
 
 def print_report(report: Report, out: Console) -> None:
@@ -32,6 +36,27 @@ def print_report(report: Report, out: Console) -> None:
         text = row.text.replace("\n", " ")
         line = f"line {row.line}: {row.level.value} came out {found.level.value}: {text}"
         out.print(f"{line}  [{why}]" if why else line, markup=False, highlight=False, soft_wrap=True)
+
+
+def print_effect(family: str, effect: Effect, out: Console) -> None:
+    """What the family matches among labelled messages, and what comes out otherwise because of it."""
+    changed = [change for change in effect.matched if change.level_changed]
+    out.print(
+        f"{family} matches {len(effect.matched)} of {effect.messages} messages and decides the level of"
+        f" {len(changed)}."
+    )
+    if figures := effect.figures():
+        table = Table("measure", "right because of it", "wrong because of it")
+        for name, (gained, lost) in figures.items():
+            table.add_row(name, str(gained), str(lost))
+        out.print(table)
+    for change in [*changed, *(c for c in effect.matched if not c.level_changed)][:MOST_SHOWN]:
+        levels = f"{change.without.finding.level.value} → {change.having.finding.level.value}"
+        came = levels if change.level_changed else change.having.finding.level.value
+        line = f"{change.row.level.value} came out {came}: {change.row.text}".replace("\n", " ")
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
+    if (more := len(effect.matched) - MOST_SHOWN) > 0:
+        out.print(f"… and {more} more.")
 
 
 def _percent(share: Share) -> str:

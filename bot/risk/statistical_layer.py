@@ -32,6 +32,11 @@ PROVENANCE = MODEL_DIR / "provenance.json"
 #: Categories named of one part at most: more would say nothing.
 MOST_NAMED = 3
 
+#: Messages of this many words or more are read sentence by sentence, whatever the whole says.
+LONG = 40
+#: The same where the chance of harm in the whole lies between these: the sentences decide.
+OPEN_FROM, OPEN_TO = 0.03, 0.9
+
 _LEVELS = tuple(Level)
 _CATEGORIES = tuple(Category)
 _ABOUTS = tuple(About)
@@ -120,8 +125,17 @@ class StatisticalLayer:
         return cls(encoder, float(provenance["temperature"]), _thresholds(provenance["thresholds"]))
 
     def read(self, message: Message) -> Reading:
-        """What the encoder makes of the message. Never fails, whatever the text holds."""
-        return Reading(tuple(self._part(window) for window in windows(message)))
+        """What the encoder makes of the message. Never fails, whatever the text holds.
+
+        Sentences are read by themselves only where that can change anything: in a long message, or where
+        the whole leaves it open. That is most of the time a message takes.
+        """
+        found = windows(message)
+        whole = tuple(self._part(window) for window in found if window.whole)
+        surest = max((part.raised for part in whole), default=0.0)
+        if len(message.words) < LONG and not OPEN_FROM <= surest < OPEN_TO:
+            return Reading(whole)
+        return Reading((*whole, *(self._part(window) for window in found if not window.whole)))
 
     def _part(self, window: Window) -> Part:
         scores = self._encoder.scores(window.text)

@@ -17,7 +17,10 @@ from bot import cli
 from bot.bootstrap import build_core
 from bot.gateway.app import create_app
 from bot.risk.detector import Detector
+from bot.risk.effect import UnknownFamily, effect_of
 from bot.risk.examples import check_family
+from bot.risk.labelled import Labelled
+from bot.risk.taxonomy import About, Category, Level
 from bot.settings import ROOT, Settings
 
 README, ARCHITECTURE, DATA = (ROOT / name for name in ("README.md", "docs/architecture.md", "data/README.md"))
@@ -220,3 +223,21 @@ def test_the_worked_phrase_family_hears_what_was_not_heard_by_it_before(worked_e
     before = {evidence.family for evidence in Detector.load().assess(text).evidence}
     after = {evidence.family for evidence in Detector.load(worked_example).assess(text).evidence}
     assert "ready_to_run" in after - before
+
+
+def test_what_the_worked_phrase_family_changes_can_be_seen(worked_example):
+    said = [
+        "mum keeps a bag packed by the door in case he comes home angry and it kicks off again",
+        "nan has a bag packed for hospital",
+    ]
+    rows = [
+        Labelled(said[0], Level.HIGH, (Category.DOMESTIC_ABUSE,), About.SELF, "plain", "", 1),
+        Labelled(said[1], Level.NONE, (), About.SELF, "plain", "", 2),
+    ]
+    effect = effect_of("ready_to_run", rows, Detector.of_words(worked_example))
+    (change,) = effect.matched
+    assert change.row.text == said[0]
+    assert change.having.finding.level is Level.HIGH
+    assert effect.figures().get("sensitivity", (1, 0)) == (1, 0)
+    with pytest.raises(UnknownFamily, match="ready_to_run"):
+        effect_of("ready_to_walk", rows, Detector.of_words(worked_example))
