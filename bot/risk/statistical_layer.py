@@ -30,7 +30,7 @@ ADAPTER = MODEL_DIR / "adapter.safetensors"
 PROVENANCE = MODEL_DIR / "provenance.json"
 
 #: Categories named of one part at most: more would say nothing.
-MOST_NAMED = 3
+MOST_NAMED = 4
 
 #: Messages of this many words or more are read sentence by sentence, whatever the whole says.
 LONG = 40
@@ -84,7 +84,7 @@ class Part:
         return self.chances[2] + self.chances[3]
 
     def named(self, least: float) -> tuple[Category, ...]:
-        """The likeliest category, and up to two others with at least this chance, likeliest first."""
+        """The likeliest category, and up to three others with at least this chance, likeliest first."""
         order = sorted(range(len(_CATEGORIES)), key=lambda i: -self.categories[i])[:MOST_NAMED]
         return tuple(_CATEGORIES[i] for n, i in enumerate(order) if n == 0 or self.categories[i] >= least)
 

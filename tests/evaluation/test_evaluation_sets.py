@@ -18,14 +18,16 @@ from bot.risk.training.data import data_hash, training_files
 
 HERE = Path(__file__).parent
 HELD_OUT = HERE / "heldout.jsonl"
+#: Written later and apart from everything; nobody has looked at what it misses.
+FRESH = HERE / "fresh.jsonl"
 NAMED = sorted((HERE / "named").glob("*.jsonl"))
 #: Shares of shared pairs of words from which on two messages count as the same.
 TOO_CLOSE = 0.8
 
 
-@lru_cache(maxsize=1)
-def _report() -> Report:
-    return evaluate_file(HELD_OUT)
+@lru_cache(maxsize=2)
+def _report(path: Path) -> Report:
+    return evaluate_file(path)
 
 
 @lru_cache(maxsize=1)
@@ -68,7 +70,7 @@ def _near_duplicates(path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", [HELD_OUT, *NAMED], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [HELD_OUT, FRESH, *NAMED], ids=lambda path: path.stem)
 def test_no_evaluation_message_was_trained_on(path: Path) -> None:
     assert _near_duplicates(path) == []
 
@@ -84,19 +86,24 @@ def test_the_adapter_and_its_provenance_lie_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("measure", "least"),
+    ("path", "measure", "least"),
     # Two points under what docs/risk_model_card.md measured: a fall is noticed, not hidden.
-    [("sensitivity", 0.86), ("immediate recall", 0.81), ("specificity", 0.82), ("category recall", 0.62),
-     ("about", 0.75)],
+    [
+        (HELD_OUT, "sensitivity", 0.92), (HELD_OUT, "immediate recall", 0.88), (HELD_OUT, "specificity", 0.82),
+        (HELD_OUT, "category recall", 0.85), (HELD_OUT, "about", 0.81),
+        (FRESH, "sensitivity", 0.84), (FRESH, "immediate recall", 0.88), (FRESH, "specificity", 0.90),
+        (FRESH, "category recall", 0.88), (FRESH, "about", 0.82),
+    ],
 )  # fmt: skip
-def test_the_figures_of_the_card_hold_on_the_held_out_set(measure: str, least: float) -> None:
-    share = _report().figures()[measure]
+def test_the_figures_of_the_card_hold(path: Path, measure: str, least: float) -> None:
+    share = _report(path).figures()[measure]
     assert share.value is not None and share.value >= least
 
 
-def test_worries_are_not_escalated_more_than_the_card_says() -> None:
-    share = _report().figures()["over-escalation"]
-    assert share.value is not None and share.value <= 0.27
+@pytest.mark.parametrize(("path", "most"), [(HELD_OUT, 0.31), (FRESH, 0.11)])
+def test_worries_are_not_escalated_more_than_the_card_says(path: Path, most: float) -> None:
+    share = _report(path).figures()["over-escalation"]
+    assert share.value is not None and share.value <= most
 
 
 def test_every_disclosure_of_the_bbc_prompts_is_heard() -> None:
@@ -111,7 +118,7 @@ def test_every_disclosure_of_the_bbc_prompts_is_heard() -> None:
         ("escalation_uk_child", "sensitivity", 0.8),
         ("friend", "sensitivity", 0.75),
         ("hyperbole", "specificity", 0.85),
-        ("negation", "specificity", 0.85),
+        ("negation", "specificity", 0.8),
         ("neighbour", "sensitivity", 0.85),
         ("parent", "sensitivity", 0.9),
         ("textspeak", "sensitivity", 0.9),
@@ -124,11 +131,11 @@ def test_a_named_set_does_not_fall_behind(name: str, measure: str, least: float)
 
 
 def test_a_thousand_messages_are_measured_in_a_minute() -> None:
-    report = _report()
+    report = _report(HELD_OUT)
     assert report.seconds / len(report.outcomes) * 1_000 < 60
 
 
 def test_the_held_out_set_has_every_level_and_speaker() -> None:
-    rows = [o.row for o in _report().outcomes]
+    rows = [o.row for o in _report(HELD_OUT).outcomes]
     assert len(rows) >= 800
     assert len({row.level for row in rows}) == 4 and len({row.about for row in rows}) == 4

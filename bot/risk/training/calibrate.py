@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -20,15 +20,15 @@ from bot.risk.taxonomy import Evidence, Level
 __all__ = ["Case", "choose", "read_cases", "temperature"]
 
 #: What one wrong share costs when not every bar can be reached: a disclosure that is missed weighs most.
-_COSTS = {"sensitivity": 1.2, "immediate": 0.15, "specificity": 1.0, "over": 0.35}
+_COSTS = {"sensitivity": 1.2, "immediate": 0.15, "specificity": 1.0, "over": 0.5}
 _HIGH = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
-_PART = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3)
-_IMMEDIATE = (0.4, 0.45, 0.5)
+_PART = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+_IMMEDIATE = (0.3, 0.35, 0.4, 0.45, 0.5)
 _GUARDED = 0.98
 _CONCERN = 0.5
 _ABOVE = 0.85
-_CATEGORY = 0.12
-_SHORT = 0.75
+_CATEGORY = 0.05
+_SHORT = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _UNSURE = 0.3
 
 
@@ -87,23 +87,20 @@ def figures(cases: Sequence[Case], at: Thresholds) -> dict[str, float]:
 
 def choose(cases: Sequence[Case]) -> tuple[Thresholds, dict[str, float]]:
     """The thresholds of least cost on these cases, and their figures."""
-    best: tuple[float, Thresholds, dict[str, float]] | None = None
-    # One after the other: first where a person comes, then where 999 is said first.
-    tried = [(high, min(high + more, 0.97), 0.4) for high, more in product(_HIGH, _PART)]
-    for step in range(2):
-        for high, part, immediate in tried:
-            candidate = Thresholds(
-                high, part, immediate, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, _SHORT, _UNSURE
-            )
-            reached = figures(cases, candidate)
-            cost = _cost(reached)
-            if best is None or cost < best[0]:
-                best = (cost, candidate, reached)
-        assert best is not None
-        if step == 0:
-            chosen = best[1]
-            tried = [(chosen.high, chosen.part, immediate) for immediate in _IMMEDIATE]
-    return best[1], best[2]
+    base = Thresholds(0.5, 0.7, 0.4, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, 0.75, _UNSURE)
+    # One after the other: where a person comes, the same of short messages, where 999 is said first.
+    steps: tuple[Callable[[Thresholds], list[Thresholds]], ...] = (
+        lambda at: [replace(at, high=h, part=round(min(h + m, 0.97), 2)) for h, m in product(_HIGH, _PART)],
+        lambda at: [replace(at, short=short) for short in _SHORT],
+        lambda at: [replace(at, immediate=immediate) for immediate in _IMMEDIATE],
+    )
+    best, reached = base, figures(cases, base)
+    for step in steps:
+        for candidate in step(best):
+            found = figures(cases, candidate)
+            if _cost(found) < _cost(reached):
+                best, reached = candidate, found
+    return best, reached
 
 
 def _cost(reached: dict[str, float]) -> float:
