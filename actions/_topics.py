@@ -35,7 +35,9 @@ TOPIC_OF_CATEGORY = {
     "relationships": "relationships",
     "identity": "identity",
 }
-TOPICS = frozenset(TOPIC_OF_CATEGORY.values()) | {"parent_drinks_drugs"}
+#: The topic of a worry that has no category: its words fit any.
+ANY_WORRY = "worry"
+TOPICS = frozenset(TOPIC_OF_CATEGORY.values()) | {"parent_drinks_drugs", ANY_WORRY}
 
 #: Worries that may hide danger even when the words were mild: the person is asked whether they are safe.
 GRAVE = frozenset(
@@ -52,6 +54,26 @@ GRAVE = frozenset(
 )
 
 
+#: Topics with one true thing that helps (``utter_know_…``), said once when they go on telling.
+WORTH_KNOWING = frozenset(
+    {
+        "self_harm",
+        "eating",
+        "online",
+        "sexual",
+        "running_away",
+        "forced_marriage_fgm",
+        "gangs",
+        "hurt_at_home",
+        "parents_fighting",
+        "parent_drinks_drugs",
+        "own_drugs_alcohol",
+        "young_carer",
+        "bereavement",
+        "money_housing",
+    }
+)
+
 #: Words that say whose drinking or drugs it is, when the message is not about the child's own.
 CARERS = frozenset(
     "mum mums mam mams mummy dad dads daddy parent parents stepdad stepmum nan gran grandad uncle aunt "
@@ -59,13 +81,18 @@ CARERS = frozenset(
 )
 
 
-def topic_of(tracker: Tracker) -> str | None:
-    """The topic of the last message by what the detector heard in it; None if it heard nothing."""
+def topics_of(tracker: Tracker) -> list[str]:
+    """The topics of the last message by what the detector heard in it, the most serious first."""
     categories = _turns.risk(tracker).get("categories") or ()
-    topic = next((TOPIC_OF_CATEGORY[c] for c in categories if c in TOPIC_OF_CATEGORY), None)
-    if topic == "own_drugs_alcohol" and CARERS & set(_words_of(tracker)):
-        return "parent_drinks_drugs"
-    return topic
+    topics = [TOPIC_OF_CATEGORY[c] for c in categories if c in TOPIC_OF_CATEGORY]
+    if CARERS & set(_words_of(tracker)):
+        topics = ["parent_drinks_drugs" if topic == "own_drugs_alcohol" else topic for topic in topics]
+    return topics
+
+
+def topic_of(tracker: Tracker) -> str | None:
+    """The topic of the last message; None if the detector heard nothing in it."""
+    return next(iter(topics_of(tracker)), None)
 
 
 def _words_of(tracker: Tracker) -> list[str]:

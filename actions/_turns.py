@@ -69,6 +69,33 @@ def actions_of_last_turn(tracker: Tracker) -> list[str]:
     return names[::-1]
 
 
+def said_last_turn(tracker: Tracker) -> set[str]:
+    """The names of the responses that answered the message before the last one."""
+    names: set[str] = set()
+    messages = 0
+    for event in reversed(tracker.events):
+        if event.get("event") == "user":
+            messages += 1
+            if messages == 2:
+                break
+        elif event.get("event") == "bot" and messages == 1:
+            names.add(str((event.get("metadata") or {}).get("utter_action")))
+    return names
+
+
+def said(tracker: Tracker, response: str) -> bool:
+    """Whether a response was said in this session, as far as the tracker goes back."""
+    return any(
+        e.get("event") == "bot" and (e.get("metadata") or {}).get("utter_action") == response
+        for e in tracker.events
+    )
+
+
+def words(tracker: Tracker) -> str:
+    """What was typed; an empty string if a button was pressed."""
+    return "" if pressed(tracker) else str(tracker.latest_message.get("text") or "").strip()
+
+
 def times_run(tracker: Tracker, action: str) -> int:
     """How often an action has run in this session."""
     return sum(e.get("event") == "action" and e.get("name") == action for e in tracker.events)

@@ -6,13 +6,14 @@ from rasa_sdk import Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import _turns
+from actions import _rounds, _suicide, _turns
+from actions._standing import standing
 from actions._topics import topic_of
-from actions.worry import OFFER, hear_worry
-from bot import handover
-from bot.bootstrap import core
+from actions.neglect import go_on
+from actions.worry import OFFER, ask_gently, hear_worry
 
-#: Responses that ask something open: what comes after them is an answer, understood or not.
+#: Responses that ask something open: what comes after them is an answer, understood or not. (Whatever
+#: asks and sets the slot ``asked`` to ``worry`` needs no place here.)
 OPEN_QUESTIONS = {
     "utter_greet",
     "utter_how_are_you",
@@ -26,34 +27,50 @@ OPEN_QUESTIONS = {
     "utter_safe_now_yes",
     "utter_not_suicide",
     "utter_not_harm",
+    "utter_promised_not_to_tell",
+    "utter_friend_options",
+    "utter_testing",
+    "utter_who_for",
 }
 
 
 def answer_unclear(dispatcher: CollectingDispatcher, tracker: Tracker, action: str) -> list[EventType]:
     """Answer a message that was not understood. ``action`` is the name of the action that does so."""
-    if _turns.risk(tracker).get("level", "none") != "none" or _turns.risk(tracker).get("unsure"):
-        # The detector heard a worry, or something that may be one, that the intents did not.
-        return hear_worry(dispatcher, tracker, topic_of(tracker) or "low_mood")
     out_of_scope = _turns.intent(tracker) == "out_of_scope"
-    if not out_of_scope and (who := _who_will_read(tracker)):
+    unsure = bool(_turns.risk(tracker).get("unsure"))
+    if open_now := _rounds.open_question(tracker):
+        # Also what sounds like something else: "my cat and a hot drink" is a good answer here.
+        return go_on(dispatcher, tracker, *open_now)
+    if _turns.risk(tracker).get("level", "none") != "none" or unsure:
+        # The detector heard a worry, or something that may be one, that the intents did not.
+        return hear_worry(dispatcher, tracker, topic_of(tracker))
+    if asked_on := _suicide.ask_on(dispatcher, tracker):
+        return asked_on
+    if "utter_calm_senses" in _turns.said_last_turn(tracker) and not out_of_scope:
+        dispatcher.utter_message(response="utter_calm_done")  # the things they see, typed
+        return [SlotSet("asked", "nothing")]
+    now = standing(tracker)
+    if now.waiting and not out_of_scope:
         # Somebody is on the way: what the program did not follow, they will.
-        dispatcher.utter_message(response="utter_safety_added", who=who)
+        dispatcher.utter_message(response="utter_safety_added", who=now.who)
         return [SlotSet("asked", "worry")]
-    last_turn = set(_turns.actions_of_last_turn(tracker))
-    if action in last_turn:
+    last_turn = _turns.said_last_turn(tracker)
+    again = action in _turns.actions_of_last_turn(tracker)
+    if again and {"utter_fallback", "utter_out_of_scope", "utter_fallback_again"} & last_turn:
         dispatcher.utter_message(response="utter_fallback_again")
         return [SlotSet("asked", "nothing")]
     if not out_of_scope and (tracker.get_slot("asked") == "worry" or last_turn & OPEN_QUESTIONS):
-        # An answer to an open question deserves more than "I did not get that".
-        dispatcher.utter_message(response="utter_heard_not_understood")
-        words, asked = OFFER[_turns.about(tracker)]
-        dispatcher.utter_message(response=words)
-        return [SlotSet("asked", asked)]
+        return _took_it_in(dispatcher, tracker)
     dispatcher.utter_message(response="utter_out_of_scope" if out_of_scope else "utter_fallback")
     return [SlotSet("asked", "nothing")]
 
 
-def _who_will_read(tracker: Tracker) -> str | None:
-    with core().store.read() as uow:
-        standing = handover.status(uow, tracker.sender_id, core().now())
-    return standing.who if standing.state == handover.WAITING else None
+def _took_it_in(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+    """An answer to an open question deserves more than "I did not get that"."""
+    dispatcher.utter_message(response="utter_heard_not_understood")
+    if tracker.get_slot("topic") and "utter_heard_not_understood" not in _turns.said_last_turn(tracker):
+        ask_gently(dispatcher, tracker)  # they go on about what they were telling
+        return [SlotSet("asked", "worry")]
+    words, asked = OFFER[_turns.about(tracker)]
+    dispatcher.utter_message(response=words)
+    return [SlotSet("asked", asked)]

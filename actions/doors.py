@@ -34,5 +34,6 @@ class ActionGoThroughDoor(Action):
             conversation.note_choice(uow, tracker.sender_id, about=ABOUT[door])
             uow.commit()
         again = tracker.get_slot("about") == ABOUT[door]
-        dispatcher.utter_message(response="utter_listening" if again else f"utter_{door}")
+        words = f"utter_door_{door.removeprefix('door_')}"
+        dispatcher.utter_message(response="utter_listening" if again else words)
         return [SlotSet("about", ABOUT[door]), SlotSet("asked", "worry")]

@@ -6,6 +6,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions import _rounds, _suicide, _turns
 from actions._unclear import answer_unclear
 from actions.person import ActionChooseSafeAdult, names_an_adult
 
@@ -17,7 +18,7 @@ class ActionFallback(Action):
         return "action_fallback"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
-        if names_an_adult(tracker):
+        if not _rounds.open_question(tracker) and names_an_adult(tracker):
             return ActionChooseSafeAdult().run(dispatcher, tracker, domain)
         return answer_unclear(dispatcher, tracker, self.name())
 
@@ -29,5 +30,11 @@ class ActionListenAgain(Action):
         return "action_listen_again"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        if asked_on := _suicide.ask_on(dispatcher, tracker):
+            return asked_on
+        if self.name() in _turns.actions_of_last_turn(tracker):
+            # Twice in a row: the same buttons once more would help nobody.
+            dispatcher.utter_message(response="utter_listening")
+            return [SlotSet("asked", "worry")]
         dispatcher.utter_message(response="utter_listen_again")
         return [SlotSet("asked", "nothing")]

@@ -22,3 +22,15 @@ class ActionHelpMeTell(Action):
         friend = _turns.about(tracker) == _turns.FRIEND
         dispatcher.utter_message(response="utter_help_me_tell_friend" if friend else "utter_help_me_tell")
         return [SlotSet("asked", "pass_on")]
+
+
+class ActionHelpFriend(Action):
+    """What a friend can do: tell together, tell for them, or words for tonight."""
+
+    def name(self) -> str:
+        return "action_help_friend"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        dispatcher.utter_message(response="utter_friend_options")
+        # From here on it is about the friend, whichever door they came through.
+        return [SlotSet("about", _turns.FRIEND), SlotSet("asked", "worry")]

@@ -8,9 +8,12 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.consent import typed_text
+from actions.neglect import told_signs
 from bot import handover
 from bot.bootstrap import core
 from bot.handover import Opened
+from bot.own_words import names_who_not
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level, Memory
 
 #: Harm that children blame themselves for; they are told that it is not their fault.
@@ -45,13 +48,21 @@ class ActionOpenHandover(Action):
         before, finding = _what_was_told(tracker)
         with core().uow() as uow:
             opened = handover.open_handover(
-                uow, tracker.sender_id, now=core().now(), finding=finding, actor="bot"
+                uow,
+                tracker.sender_id,
+                now=core().now(),
+                finding=finding,
+                details=told_signs(tracker),
+                actor="bot",
             )
             uow.commit()
         first_time = opened.created or not before.level.needs_person
         names = words_for(finding, opened, first_time=first_time)
+        text = typed_text(tracker)
+        if names == ["utter_safety_added"] and names_who_not(text):
+            names = ["utter_not_told_kept"]
         for name in names:
-            dispatcher.utter_message(response=name, who=opened.who, by_when=opened.by_when)
+            dispatcher.utter_message(response=name, who=opened.who, by_when=opened.by_when, words=text)
         # The gateway's floor checks that these words were said, whichever they were.
         dispatcher.utter_message(json_message={"earshot": {"safety": finding.level.value}})
         # What "yes" and "I don't know" answer next.

@@ -2,78 +2,152 @@
 
 from __future__ import annotations
 
-from rasa_sdk import Action, FormValidationAction, Tracker
+from typing import Any
+
+from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _turns
+from actions._form_answers import RequestForm, answer, ask_consent, consent, filled, spoken
 from actions._forms import forget_answers, typed_words
-from actions._services import services_for
-from bot import handover
+from actions._topics import topic_of
+from actions.worry import hear_worry
+from bot import conversation, handover
 from bot.bootstrap import core
 
+#: The answers of a request, in the order in which they are shown, and what staff know each as.
+EARLY_HELP = {
+    "early_help_need": "worry",
+    "early_help_who": "family",
+    "early_help_contact": "contact",
+    "early_help_time": "contact_time",
+    "early_help_along": "come_along",
+}
+#: What only a parent or carer says: whoever came through no door has come through theirs.
+PARENTS_SAY = frozenset(
+    {"father", "kinship_carer", "evenings", "waiting_meanwhile", "social_worker_visit", "success_stories"}
+)
 
-class ActionFindHelp(Action):
-    """Shows national help that fits the worry, and says honestly that there is no local list yet."""
+
+class ActionAnswerQuestion(Action):
+    """Answers a question about help and social care, in words for whoever asks."""
 
     def name(self) -> str:
-        return "action_find_help"
+        return "action_answer_question"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
         adult = _turns.adult_speaks(tracker)
-        dispatcher.utter_message(response="utter_find_help")
-        for service in services_for("adult" if adult else "child", tracker.get_slot("topic")):
-            dispatcher.utter_message(
-                response="utter_number_card",
-                service=service["name"],
-                about=service["about"],
-                how=service["how"],
-                hours=service["hours"],
-            )
-        dispatcher.utter_message(response="utter_find_help_next_adult" if adult else "utter_find_help_next")
+        dispatcher.utter_message(response=f"utter_{_turns.intent(tracker)}{'_adult' if adult else ''}")
+        # The words for adults end with the offer to ask for help: a typed "yes" accepts it.
         return [SlotSet("asked", "offer_help" if adult else "nothing")]
 
 
-class ValidateEarlyHelpForm(FormValidationAction):
-    """Takes what was typed as it was typed; a pressed button or a single letter is no answer."""
+class ActionHearParent(Action):
+    """Answers what a parent says of their own life, where it changes what helps."""
+
+    def name(self) -> str:
+        return "action_hear_parent"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        said, door = _turns.intent(tracker), tracker.get_slot("about")
+        parent = door in _turns.ADULT_SPEAKERS or (not door and said in PARENTS_SAY)
+        response = f"utter_{said}_adult"
+        again = _turns.said(tracker, response) and not _turns.pressed(tracker)
+        # A worry of which the detector is not sure comes first: the one plain question is asked.
+        if not parent or again or _turns.risk(tracker).get("unsure"):
+            return hear_worry(dispatcher, tracker, topic_of(tracker))
+        dispatcher.utter_message(response=response)
+        about = door or _turns.OWN_CHILD
+        return [SlotSet("about", about), SlotSet("asked", "worry" if said == "cant_cope" else "offer_help")]
+
+
+class ValidateEarlyHelpForm(RequestForm):
+    """Takes what was typed as it was typed, answers what is asked in between, and lets lines be changed."""
+
+    needed = frozenset({"early_help_need"})
 
     def name(self) -> str:
         return "validate_early_help_form"
 
     def validate_early_help_need(
         self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict
-    ) -> dict[str, str | None]:
-        words = typed_words(value, at_least=3)
-        if words is None:
+    ) -> dict[str, Any]:
+        kept = answer("early_help_need", value, dispatcher, tracker, needed=3)
+        if kept["early_help_need"] is None and not dispatcher.messages and "requested_slot" not in kept:
             dispatcher.utter_message(response="utter_early_help_say_more")
-        return {"early_help_need": words}
+        return kept
+
+    def validate_early_help_who(
+        self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict
+    ) -> dict[str, Any]:
+        return answer("early_help_who", value, dispatcher, tracker)
 
     def validate_early_help_contact(
         self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict
-    ) -> dict[str, str | None]:
-        return {"early_help_contact": typed_words(value)}
+    ) -> dict[str, Any]:
+        return answer("early_help_contact", value, dispatcher, tracker)
+
+    def validate_early_help_time(
+        self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict
+    ) -> dict[str, Any]:
+        return answer("early_help_time", value, dispatcher, tracker)
+
+    def validate_early_help_along(
+        self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict
+    ) -> dict[str, Any]:
+        if _turns.intent(tracker) in ("affirm", "come_along"):
+            return {"early_help_along": typed_words(value, at_least=5) or "yes"}
+        return answer("early_help_along", value, dispatcher, tracker)
+
+    def validate_early_help_consent(
+        self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict
+    ) -> dict[str, Any]:
+        return consent("early_help_consent", filled(tracker, EARLY_HELP), dispatcher, tracker)
+
+
+class ActionAskEarlyHelpConsent(Action):
+    """Shows the exact words that would go, and asks."""
+
+    def name(self) -> str:
+        return "action_ask_early_help_consent"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        ask_consent("utter_early_help_lines", filled(tracker, EARLY_HELP), dispatcher, tracker)
+        return []
 
 
 class ActionSubmitEarlyHelp(Action):
-    """Opens the request after a yes; after a no nothing goes."""
+    """Opens the request after a yes and gives the parent a copy; after a no nothing goes."""
 
     def name(self) -> str:
         return "action_submit_early_help"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
-        if tracker.get_slot("early_help_consent"):
-            details = {
-                "worry": tracker.get_slot("early_help_need"),
-                "contact": tracker.get_slot("early_help_contact"),
-            }
+        agreed = tracker.get_slot("early_help_consent")
+        if agreed == "yes":
+            lines = filled(tracker, EARLY_HELP)
             with core().uow() as uow:
+                if not uow.conversation(tracker.sender_id).about:
+                    conversation.note_choice(uow, tracker.sender_id, about=_turns.OWN_CHILD)
                 opened = handover.open_handover(
-                    uow, tracker.sender_id, kind=handover.EARLY_HELP, now=core().now(), details=details
+                    uow,
+                    tracker.sender_id,
+                    kind=handover.EARLY_HELP,
+                    now=core().now(),
+                    details={EARLY_HELP[line.slot]: line.words for line in lines},
                 )
+                reference = uow.handover(opened.handover_id).reference
                 uow.commit()
-            dispatcher.utter_message(response="utter_early_help_sent", who=opened.who, by_when=opened.by_when)
+            copy = "\n".join(spoken(lines))
+            dispatcher.utter_message(response="utter_early_help_copy", reference=reference, lines=copy)
+            dispatcher.utter_message(
+                response="utter_early_help_sent", who=opened.who, by_when=opened.by_when, reference=reference
+            )
         else:
-            dispatcher.utter_message(response="utter_early_help_not_sent")
+            dispatcher.utter_message(
+                response="utter_early_help_not_sent" if agreed == "no" else "utter_form_left"
+            )
         return [*forget_answers(), SlotSet("asked", "nothing")]
 
 

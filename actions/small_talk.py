@@ -6,19 +6,24 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import _turns
+from actions import _rounds, _turns
+from actions._reflection import person_meant
+from actions.neglect import go_on
 
-SMALL_QUESTIONS = ("utter_how_body", "utter_how_today", "utter_who_is_around")
+SMALL_QUESTIONS = ("utter_ask_face", "utter_how_today", "utter_who_is_around")
+#: The five faces of ``utter_ask_face``, as its buttons name them.
+FACES = frozenset({"good", "ok", "sad", "scared", "angry"})
 
 
 class ActionKeepListening(Action):
-    """Says that it listens; whatever comes next is taken as part of the worry."""
+    """Says that it listens; whatever comes next is taken as part of the worry. A face is answered."""
 
     def name(self) -> str:
         return "action_keep_listening"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
-        dispatcher.utter_message(response="utter_listening")
+        face = next(tracker.get_latest_entity_values("feeling"), None)
+        dispatcher.utter_message(response=f"utter_face_{face}" if face in FACES else "utter_listening")
         return [SlotSet("asked", "worry")]
 
 
@@ -31,4 +36,45 @@ class ActionSmallQuestion(Action):
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
         turn = _turns.times_run(tracker, self.name())
         dispatcher.utter_message(response=SMALL_QUESTIONS[turn % len(SMALL_QUESTIONS)])
+        return [SlotSet("asked", "worry")]
+
+
+class ActionSkip(Action):
+    """ "skip": the next small question if there is one, else what else there is to do."""
+
+    def name(self) -> str:
+        return "action_skip"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        if open_now := _rounds.open_question(tracker):
+            return go_on(dispatcher, tracker, *open_now)
+        dispatcher.utter_message(response="utter_no_need")
+        return [SlotSet("asked", "nothing")]
+
+
+class ActionImOk(Action):
+    """ "im ok": in a round it is an answer; otherwise they are told that they can come back."""
+
+    def name(self) -> str:
+        return "action_im_ok"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        if open_now := _rounds.open_question(tracker):
+            return go_on(dispatcher, tracker, *open_now)
+        dispatcher.utter_message(response="utter_im_ok")
+        return [SlotSet("asked", "nothing")]
+
+
+class ActionCorrect(Action):
+    """ "no i meant my brother": says back whom they mean, or asks to hear it again."""
+
+    def name(self) -> str:
+        return "action_correct"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        person = person_meant(_turns.words(tracker))
+        if person:
+            dispatcher.utter_message(response="utter_correction_who", person=person)
+        else:
+            dispatcher.utter_message(response="utter_correction")
         return [SlotSet("asked", "worry")]

@@ -12,6 +12,8 @@ from rich.panel import Panel
 from rich.table import Table
 
 from bot.areas.command import app as areas_app
+from bot.directory.command import app as directory_app
+from bot.store.audit_command import app as audit_app
 
 app = typer.Typer(
     help="Earshot: a help assistant for young people.", no_args_is_help=True, add_completion=False
@@ -21,6 +23,8 @@ rota_app = typer.Typer(help="Who is there, and when.", no_args_is_help=True)
 app.add_typer(staff_app, name="staff")
 app.add_typer(rota_app, name="rota")
 app.add_typer(areas_app, name="areas")
+app.add_typer(directory_app, name="directory")
+app.add_typer(audit_app, name="audit")
 out = Console()
 err = Console(stderr=True)
 
@@ -299,6 +303,26 @@ def evaluate_intents(
         intents.print_report(intents.evaluate_file(file), out)
     except (intents.IntentFileError, TrainingFailed) as error:
         _stop(str(error))
+
+
+@app.command()
+def transcripts() -> None:
+    """Play the written conversations through Earshot and put down what was said in docs/conversations.md."""
+    from bot.operate.transcripts import DOCUMENT, write
+
+    with out.status("Playing the conversations"):
+        write()
+    out.print(f"Written: {DOCUMENT.name}")
+
+
+@rota_app.command("export")
+def rota_export() -> None:
+    """Print people, places and hours as a file that `rota load` takes."""
+    from bot.bootstrap import core
+    from bot.store.rota_file import export_rota
+
+    with core().store.read() as uow:
+        out.print(export_rota(uow), markup=False, highlight=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -14,6 +14,10 @@ from xkcdpass import xkcd_password
 
 #: 1,296 ** 5 is more than 2 ** 51.
 WORDS_IN_A_CODE = 5
+#: Stands for a code wherever messages are kept: nobody who may read a transcript gets a way in by it.
+HIDDEN = "\N{BULLET}" * WORDS_IN_A_CODE
+#: So many right words make what was typed an attempt at the code; no sentence has them by chance.
+_RIGHT_WORDS = 3
 
 
 @lru_cache(maxsize=1)
@@ -30,3 +34,19 @@ def new_code() -> str:
 def normal_code(typed: str) -> str:
     """A code as it was typed by hand: capitals, spaces, commas and hyphens make no difference."""
     return "-".join(re.findall(r"[a-z]+", typed.casefold()))
+
+
+def wrong_words(typed: str, code: str) -> tuple[int, ...] | None:
+    """Which words of ``code``, counted from 1, are not right in what was typed to check it.
+
+    Empty when it is the code; None when it is something else that somebody wanted to say.
+    """
+    given, right = normal_code(typed).split("-"), code.split("-")
+    if abs(len(given) - len(right)) > 1 or len(set(given) & set(right)) < _RIGHT_WORDS:
+        return None
+    return tuple(n for n, word in enumerate(right, 1) if given[n - 1 : n] != [word])
+
+
+def shown(text: str, code: str | None) -> str:
+    """A stored message as the person whose code it is may see it, as long as we can still open it."""
+    return text.replace(HIDDEN, code.replace("-", " ")) if code else text

@@ -7,6 +7,7 @@ person always ends in an open handover and in words from ``data/responses/safety
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import secrets
 import weakref
@@ -20,10 +21,11 @@ from anyio import to_thread
 
 from bot import handover, transcript
 from bot.bootstrap import Core
-from bot.codes import new_code, normal_code
+from bot.codes import HIDDEN, new_code, normal_code, wrong_words
 from bot.doors import DOORS, door_of
 from bot.floor import Answer, keep_floor, read_answer
 from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
+from bot.own_words import names_who_not, read_addition, read_edit
 from bot.risk.taxonomy import About, Evidence, Finding, Level, Memory
 from bot.rota import UK
 from bot.store.models import Conversation, Message
@@ -159,7 +161,9 @@ class Conversations:
         Raises:
             NoSuchConversation: no conversation has this code.
         """
-        return await to_thread.run_sync(self._resume, code)
+        started = await to_thread.run_sync(self._resume, code)
+        self._notify.changed(started.conversation_id)
+        return started
 
     # Messages -------------------------------------------------------------------------------------
 
@@ -268,11 +272,11 @@ class Conversations:
         await self.answer(conversation_id)
 
     def _create_web(self, door: About | None) -> Started:
-        token, code = secrets.token_urlsafe(32), new_code()
+        token = secrets.token_urlsafe(32)
         with self._core.uow() as uow:
             conversation = self._new(uow, Channel.WEB)
             conversation.session_hash = uow.cipher.find_hash("session", token)
-            conversation.code_hash = uow.cipher.slow_hash("return-code", normal_code(code))
+            code = give_code(uow, conversation)
             self._greet(uow, conversation, with_doors=door is None)
             uow.commit()
             return Started(conversation.id, token, code)
@@ -318,8 +322,20 @@ class Conversations:
             if conversation is None or conversation.erased_at:
                 raise NoSuchConversation("no conversation has this code")
             conversation.session_hash = uow.cipher.find_hash("session", token)
+            self._welcome_back(uow, conversation)
             uow.commit()
             return Started(conversation.id, token, code)
+
+    def _welcome_back(self, uow: UnitOfWork, conversation: Conversation) -> None:
+        """What somebody who comes back wants to know first: is it still there, who has read it."""
+        now = self._core.now()
+        transcript.say(uow, conversation, "utter_back", now)
+        if conversation.code and not conversation.returned_at:
+            transcript.say(uow, conversation, "utter_back_code", now, code=HIDDEN)
+        conversation.returned_at = now
+        standing = handover.status(uow, conversation.id, now)
+        response, values = handover.status_words(standing)
+        transcript.say(uow, conversation, response or "utter_back_none", now, **values)
 
     # Inside: a turn -------------------------------------------------------------------------------
 
@@ -345,16 +361,26 @@ class Conversations:
                 text, payload = offered
             elif message.kind is not Kind.UNREADABLE and not text.strip():
                 raise EmptyMessage
+            wrong = None
+            if conversation.code and message.kind is Kind.TEXT:
+                wrong = wrong_words(text, conversation.code)
+            now = self._core.now()
             stored = transcript.append(
                 uow,
                 conversation,
                 Sender.YOU,
-                text,
-                self._core.now(),
+                text if wrong is None else HIDDEN,
+                now,
                 kind=message.kind.value,
                 client_id=message.client_id,
                 payload=payload,
             )
+            if wrong is not None:
+                stored.answered_at = now
+                about = "utter_code_nearly" if wrong else "utter_code_right"
+                transcript.say(uow, conversation, about, now, word=str(next(iter(wrong), "")))
+            if wrong == () or (wrong is None and conversation.returned_at):
+                conversation.code = None  # they have it: we keep no copy that can be read
             conversation.unreachable_at = None  # whoever writes can be reached again
             uow.commit()
             return stored.seq
@@ -383,11 +409,33 @@ class Conversations:
                 uow.commit()
                 self._notify.changed(conversation_id)
                 return self._begin_turn(conversation_id)
+            text = message.payload or _as_text(message.text)
+            if kind is Kind.TEXT:
+                text = self._as_meant(uow, conversation, message.text, memory) or text
             uow.commit()
             ask = bool(message.payload or message.text.strip())
             if kind is Kind.EDIT and not finding.level.needs_person:
                 ask = False  # they only mended a word; answering it again would be odd
-            return _Turn(message.seq, message.payload or _as_text(message.text), kind, finding, memory, ask)
+            return _Turn(message.seq, text, kind, finding, memory, ask)
+
+    def _as_meant(
+        self, uow: UnitOfWork, conversation: Conversation, text: str, memory: Memory
+    ) -> str | None:
+        """What a message means that holds somebody else's words, as a payload for the dialogue.
+
+        "change 2 to he pushes me" sounds like a worry to an intent classifier. A wish not to tell somebody
+        is kept here, so that it is kept whatever the dialogue makes of it.
+        """
+        sending = memory.asked == "consent"
+        if names_who_not(text, about_to_send=sending):
+            handover.keep_from(uow, conversation.id, text, self._core.now())
+            return f"/do_not_tell{json.dumps({'words': text})}"
+        lines = len(((conversation.wishes or {}).get("draft") or {}).get("lines", ()))
+        if sending and lines and read_edit(text, lines):
+            return f"/change_words{json.dumps({'words': text})}"
+        if sending and read_addition(text):
+            return f"/add_words{json.dumps({'words': text})}"
+        return None
 
     def _assessed(self, message: Message, memory: Memory) -> Finding:
         try:
@@ -467,8 +515,8 @@ class Conversations:
                     continue
                 transcript.wipe(message)
                 message.answered_at = message.answered_at or now
-            conversation.session_hash = conversation.code_hash = None
-            conversation.address_hash = conversation.memory = None
+            conversation.session_hash = conversation.code_hash = conversation.code = None
+            conversation.address_hash = conversation.memory = conversation.wishes = None
             if not goodbyes:
                 conversation.address = None
             conversation.erased_at = now
@@ -478,13 +526,29 @@ class Conversations:
         return True
 
 
-def own_words(uow: UnitOfWork, conversation_id: str) -> list[str]:
-    """What the person typed so far, oldest first; answers given by button are left out."""
+def typed_messages(uow: UnitOfWork, conversation_id: str) -> list[Message]:
+    """What the person typed so far, oldest first; answers by button and return codes are left out."""
     return [
-        message.text
+        message
         for message in uow.messages(conversation_id)
-        if message.sender == Sender.YOU.value and message.kind != Kind.CHOICE.value and message.text
+        if message.sender == Sender.YOU.value
+        and message.kind != Kind.CHOICE.value
+        and message.text
+        and message.text != HIDDEN
     ]
+
+
+def own_words(uow: UnitOfWork, conversation_id: str) -> list[str]:
+    """The words of :func:`typed_messages`."""
+    return [message.text for message in typed_messages(uow, conversation_id)]
+
+
+def give_code(uow: UnitOfWork, conversation: Conversation) -> str:
+    """Give a conversation a new return code; one that it had before stops working."""
+    code = new_code()
+    conversation.code_hash = uow.cipher.slow_hash("return-code", normal_code(code))
+    conversation.code, conversation.returned_at = code, None
+    return code
 
 
 def note_choice(

@@ -28,6 +28,9 @@ WAITING, ACCEPTED, CLOSED = "waiting", "accepted", "closed"
 DISCLOSURE, MESSAGE, EARLY_HELP, CONCERN_REPORT = "disclosure", "message", "early_help", "concern_report"
 KINDS = (DISCLOSURE, MESSAGE, EARLY_HELP, CONCERN_REPORT)
 
+#: Details that this module knows: the person's words, and whom they do not want told.
+WORDS, DO_NOT_TELL = "words", "do_not_tell"
+
 #: Letters and digits of a reference that cannot be mistaken for one another when read aloud.
 _LETTERS, _DIGITS = "ACDEFHJKLMNPRTWXY", "34679"
 
@@ -124,7 +127,7 @@ def open_handover(
         categories=[c.value for c in dict.fromkeys((*finding.categories, *memory.categories))],
         about=finding.about.value if finding.evidence else (conversation.about or finding.about.value),
         evidence=[finding.to_dict()] if finding.evidence else [],
-        details=dict(details or {}),
+        details={**(details or {}), **_wishes(conversation)},
         opened_at=now,
     )
     uow.add(handover)
@@ -261,7 +264,7 @@ def chase(uow: UnitOfWork, handover_id: int, now: datetime) -> bool:
     if handover.state == CLOSED or handover.deadline_at is None or handover.deadline_at > now:
         return False
     if handover.state == ACCEPTED:
-        leads = [p.id for p in uow.rota().people if p.role == "lead"]
+        leads = [p.id for p in uow.rota().leads(_area(uow, handover, conversation))]
         _back_to_waiting(uow, handover, conversation, now, "clock", "silent")
         _alert(uow, handover, leads, now, "worker_silent")
         return True
@@ -291,7 +294,82 @@ def status(uow: UnitOfWork, conversation_id: str, now: datetime) -> Status:
     return Status(WAITING, who=_who(uow, asked), by_when=by_when, kind=handover.kind)
 
 
+def status_words(standing: Status) -> tuple[str | None, dict[str, str]]:
+    """The response that tells a person where things stand, and its values; no response for ``none``."""
+    if standing.state == WAITING:
+        return "utter_status_waiting", {"who": standing.who or "", "by_when": standing.by_when or ""}
+    if standing.state == ACCEPTED:
+        return "utter_status_accepted", {"who": standing.who or ""}
+    if standing.state == CLOSED and standing.outcome:
+        return "utter_status_closed", {"outcome": standing.outcome}
+    return ("utter_status_closed_plain" if standing.state == CLOSED else None), {}
+
+
+def expected(uow: UnitOfWork, conversation_id: str, now: datetime) -> tuple[str, str, bool]:
+    """Who would read a message passed on now, by when, and whether anybody is there: told, not promised."""
+    conversation = uow.conversation(conversation_id)
+    people, chosen = uow.rota(), conversation.safe_adult_id if conversation else None
+    area = people.area_at(conversation.place_id) if conversation else None
+    asked = route(people, 0, chosen, False, now, area)
+    if not asked.on_duty and asked.back_at is None:
+        return _who(uow, asked), uow.content.say("utter_time_unknown"), False
+    start = now if asked.on_duty else asked.back_at
+    deadline = start + timedelta(seconds=uow.settings.deadline_message)
+    return _who(uow, asked), uow.content.clock_words(deadline, now), asked.on_duty
+
+
+def keep_from(uow: UnitOfWork, conversation_id: str, words: str, now: datetime) -> Status:
+    """Keep, in their own words, whom the person does not want told; staff see it before all else.
+
+    Kept with the conversation, and with the handover that is open or opens later.
+
+    Raises:
+        NoSuchHandover: there is no such conversation.
+    """
+    conversation = uow.conversation(conversation_id, lock=True)
+    if conversation is None:
+        raise NoSuchHandover(conversation_id)
+    wishes = dict(conversation.wishes or {})
+    wishes[DO_NOT_TELL] = list(dict.fromkeys([*wishes.get(DO_NOT_TELL, ()), words]))
+    conversation.wishes = wishes
+    if handover := uow.open_handover_of(conversation_id):
+        handover.details = {**(handover.details or {}), **_wishes(conversation)}
+        uow.audit(now, "person", "said_who_must_not_be_told", handover=handover)
+    return status(uow, conversation_id, now)
+
+
+def ask_too(uow: UnitOfWork, conversation_id: str, staff_id: str, now: datetime) -> bool:
+    """The person chose a safe adult while their case waits: that adult is asked as well, if there now.
+
+    Returns whether they were. Who else was asked, and the deadline, stay as they are.
+    """
+    uow.conversation(conversation_id, lock=True)
+    handover = uow.open_handover_of(conversation_id)
+    person = uow.rota().person(staff_id)
+    if handover is None or handover.state != WAITING or person is None or not person.on_duty(now):
+        return False
+    if staff_id not in handover.routed_to:
+        handover.routed_to = sorted({*handover.routed_to, staff_id})
+        uow.audit(now, "person", "chose_safe_adult", handover=handover, to=staff_id)
+        _alert(uow, handover, [staff_id], now, "chosen")
+    return True
+
+
 # Inside ------------------------------------------------------------------------------------------
+
+
+def _wishes(conversation: Conversation) -> dict[str, str]:
+    """The wishes that go with a handover, as text."""
+    unwanted = (conversation.wishes or {}).get(DO_NOT_TELL)
+    return {DO_NOT_TELL: "\n".join(unwanted)} if unwanted else {}
+
+
+def _joined(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """Details with more details; words that were passed on before stay, the new ones come after them."""
+    both = {**old, **new}
+    if old.get(WORDS) and new.get(WORDS):
+        both[WORDS] = f"{old[WORDS]}\n{new[WORDS]}"
+    return both
 
 
 def _locked(uow: UnitOfWork, handover_id: int) -> tuple[Handover, Conversation]:
@@ -339,7 +417,8 @@ def _ask(
     uow: UnitOfWork, handover: Handover, conversation: Conversation, tier: int, now: datetime, reason: str
 ) -> Route:
     everyone = handover.level == Level.IMMEDIATE.value
-    asked = route(uow.rota(), tier, conversation.safe_adult_id, everyone, now)
+    area = _area(uow, handover, conversation)
+    asked = route(uow.rota(), tier, conversation.safe_adult_id, everyone, now, area)
     # The step counts on past the last one, so that each repeat of the last step alerts anew.
     handover.tier = max(tier, asked.tier)
     handover.routed_to = sorted({*handover.routed_to, *asked.staff_ids} if tier else asked.staff_ids)
@@ -381,7 +460,7 @@ def _raise_level(
         categories = [c.value for c in finding.categories]
         handover.categories = list(dict.fromkeys([*handover.categories, *categories]))
     if details:
-        handover.details = {**(handover.details or {}), **details}
+        handover.details = _joined(handover.details or {}, details)
     if level.needs_person and handover.kind != DISCLOSURE:
         handover.kind = DISCLOSURE
     if level.rank <= handover.level_rank:
@@ -393,7 +472,9 @@ def _raise_level(
     if handover.state == WAITING:
         _ask(uow, handover, conversation, handover.tier, now, f"raised_{level.value}")
     else:
-        everyone = [p.id for p in uow.rota().everyone_on_duty(now)] if level is Level.IMMEDIATE else []
+        area = _area(uow, handover, conversation)
+        on_duty = uow.rota().everyone_on_duty(now, area) if level is Level.IMMEDIATE else []
+        everyone = [p.id for p in on_duty]
         _alert(uow, handover, {handover.accepted_by, *everyone}, now, f"raised_{level.value}")
 
 
@@ -407,7 +488,13 @@ def _seconds_to_accept(uow: UnitOfWork, handover: Handover) -> int:
 
 
 def _current_route(uow: UnitOfWork, handover: Handover, conversation: Conversation, now: datetime) -> Route:
-    return route(uow.rota(), handover.tier, conversation.safe_adult_id, False, now)
+    area = _area(uow, handover, conversation)
+    return route(uow.rota(), handover.tier, conversation.safe_adult_id, False, now, area)
+
+
+def _area(uow: UnitOfWork, handover: Handover, conversation: Conversation) -> str | None:
+    """The area whose people are asked: what the person told, else that of the place they chose."""
+    return handover.area or uow.rota().area_at(conversation.place_id)
 
 
 def _opened(

@@ -7,6 +7,7 @@ a demo to ``var/secrets.env`` on its first start. Secrets hide in ``repr``.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -43,6 +44,10 @@ class Settings(BaseSettings):
     keys: SecretStr = Field(..., description="Fernet keys, newest first, separated by commas")
     lookup_key: SecretStr = Field(..., description="secret for keyed hashes; changing it orphans codes")
 
+    areas_served: str = Field(
+        "", description="codes or names of the authorities served, separated by commas; empty: all"
+    )
+
     host: str = Field("127.0.0.1", description="address the gateway listens on")
     port: int = Field(8080, description="port the gateway listens on")
     public_url: str = Field("", description="address staff and people use; default from host and port")
@@ -62,12 +67,19 @@ class Settings(BaseSettings):
     silence_after_accept: int = Field(900, description="seconds an accepted case may stay without a word")
 
     staff_session_hours: int = Field(12, description="hours until staff sign in again")
+    staff_idle_minutes: int = Field(60, description="minutes until staff who do nothing sign in again")
+    staff_sessions: int = Field(5, ge=1, description="browsers one person may be signed in with at once")
 
     telegram_bot_token: SecretStr = Field(
         SecretStr(""), env="TELEGRAM_BOT_TOKEN", description="from BotFather"
     )
     telegram_api_base_url: str = Field(
         "", env="TELEGRAM_API_BASE_URL", description="Bot API address; empty means Telegram's own"
+    )
+    telegram_webhook_secret: SecretStr = Field(
+        SecretStr(""),
+        env="TELEGRAM_WEBHOOK_SECRET",
+        description="Telegram pushes to the public address and proves itself by this; empty means polling",
     )
     allow_unsigned_wording: bool = Field(
         False, description="production starts although safety wording is unsigned; say so in so many words"
@@ -93,6 +105,20 @@ class Settings(BaseSettings):
         if len(value.get_secret_value()) < 32:
             raise ValueError("is shorter than 32 characters")
         return value
+
+    @validator("telegram_webhook_secret")
+    def _webhook_secret_fits_the_header(cls, value: SecretStr, values: dict[str, object]) -> SecretStr:
+        if secret := value.get_secret_value():
+            if not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret):
+                raise ValueError("must be 16 to 256 letters, digits, _ or - (the Bot API takes no others)")
+            if not str(values.get("public_url", "")).startswith("https://"):
+                raise ValueError("needs EARSHOT_PUBLIC_URL to begin with https://")
+        return value
+
+    @property
+    def second_factor_required(self) -> bool:
+        """Whether a password alone does not open the desk."""
+        return self.mode == "production"
 
     @property
     def url(self) -> str:

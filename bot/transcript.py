@@ -78,6 +78,20 @@ def say(
     )
 
 
+def last_said(uow: UnitOfWork, conversation_id: str) -> list[Message]:
+    """What the person was told since their message before the last one, oldest first."""
+    said: list[Message] = []
+    own = 0
+    for message in reversed(uow.messages(conversation_id)):
+        if message.sender == Sender.YOU.value:
+            own += 1
+            if own == 2:
+                break
+        elif message.text is not None:
+            said.append(message)
+    return said[::-1]
+
+
 def outbound(message: Message) -> OutboundMessage:
     """A stored message as a channel delivers it; an erased one has empty text."""
     return OutboundMessage(

@@ -1,13 +1,14 @@
-"""The Telegram door: long polling in the gateway's loop, and delivery of what the outbox hands over.
+"""The Telegram door: long polling or a webhook in the gateway's loop, and delivery of the outbox.
 
 What is guaranteed. An update is confirmed to Telegram only after what it brought was stored, so a crash
 of the gateway loses none that Telegram still keeps (it keeps them for 24 hours). An update that was
-handled but not yet confirmed when the process died comes again: the core knows its words by their client
-id, ``tg-<update id>``, and takes them once; a command is obeyed again (help is said twice, a deep link's
-door is gone through twice). While the store is down, updates wait with Telegram and the person is told.
-An update that fails :data:`~bot.channels.telegram_intake.ATTEMPTS` times while the store answers is set
-aside and logged as critical; its sender was told to write again. Up to 100 updates behind one that is
-being retried are taken, then Telegram holds the rest.
+handled but not yet confirmed when the process died comes again, and is known by its client id,
+``tg-<update id>``: messages, choices, commands and reactions are each taken once. Only what is said
+outside a transcript may be said twice by a crash: that a chat was deleted, and good-bye to a group.
+While the store is down, updates wait with Telegram and the person is told. An update that fails
+:data:`~bot.channels.telegram_intake.ATTEMPTS` times while the store answers is set aside and logged as
+critical; its sender was told to write again. Up to 100 updates behind one that is being retried are
+taken, then Telegram holds the rest.
 
 Delivery is at least once and in order: a message is retried from the piece that failed, and may come
 twice when Telegram took it but its answer was lost.
@@ -16,12 +17,14 @@ twice when Telegram took it but its answer was lost.
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import structlog
-from telegram import BotCommand, InlineKeyboardMarkup
-from telegram.constants import ChatAction
+from telegram import InlineKeyboardMarkup
 from telegram.error import (
     BadRequest,
     ChatMigrated,
@@ -37,12 +40,15 @@ from bot.channels.telegram_contract import (
     Content,
     Conversations,
     Recent,
+    Record,
     StoreUnavailable,
     TryLater,
     Undeliverable,
 )
 from bot.channels.telegram_intake import Intake
-from bot.channels.telegram_updates import ALLOWED, COMMANDS, UpdateHandler
+from bot.channels.telegram_profile import present
+from bot.channels.telegram_updates import ALLOWED, UpdateHandler
+from bot.channels.telegram_webhook import Webhook
 from bot.channels.telegram_wire import build_bot
 from bot.messages import OutboundMessage, Sender
 
@@ -65,6 +71,15 @@ GRACE = 3.0
 #: Seconds after which a message that could not be sent for want of a network is tried again.
 NETWORK_PAUSE = 2.0
 
+#: Seconds that Telegram is kept waiting for a pushed update to be stored, before it must push it again.
+PUSH_PATIENCE = 20.0
+
+#: What :attr:`TelegramChannel.status` is while Telegram cannot be asked.
+FAILING = ("unreachable", "refused", "conflict")
+
+#: Seconds between two looks at whether the webhook still stands and works.
+WEBHOOK_LOOK = 60.0
+
 
 class TelegramChannel:
     """One Telegram bot.
@@ -73,10 +88,13 @@ class TelegramChannel:
         token: the bot's token; it appears in no log, no exception and no ``repr``.
         conversations: the core.
         content: the words.
+        record: writes into transcripts what only this door knows of.
         base_url: a Bot API server, with or without the closing ``/bot``; None means Telegram's own.
         proxy: URL of an HTTP proxy to reach it by.
+        webhook: where Telegram shall push to; None means that Telegram is polled.
         poll_seconds: how long one poll is held open.
         retry_seconds: first pause after a failure; doubles.
+        look_seconds: how often a webhook is looked after.
     """
 
     def __init__(
@@ -84,54 +102,85 @@ class TelegramChannel:
         token: str,
         conversations: Conversations,
         content: Content,
+        record: Record,
         base_url: str | None = None,
         *,
         proxy: str | None = None,
+        webhook: Webhook | None = None,
         poll_seconds: int = POLL_SECONDS,
         retry_seconds: float = 0.5,
+        look_seconds: float = WEBHOOK_LOOK,
     ) -> None:
+        self.webhook = webhook
         self._content = content
+        self._record = record
         self._poll_seconds = poll_seconds
         self._retry_seconds = retry_seconds
+        self._look_seconds = look_seconds
         self._bot = build_bot(token, base_url, proxy)
-        self._handler = UpdateHandler(self._bot, conversations, content)
+        self._handler = UpdateHandler(self._bot, conversations, record, content)
         self._intake = Intake(self._handler.handle, self._handler.tell_trouble, retry_seconds)
         self._confirmed: int | None = None
         self._sent = Recent()  # (conversation, message) -> pieces that Telegram took already
         self._keyboards = Recent()  # chat -> (turn of the person, messages with buttons since)
         self._task: asyncio.Task[None] | None = None
+        self._typing: asyncio.Task[None] | None = None
         self._status = "stopped"
+        self._contact = 0.0  # when Telegram last answered, on the monotonic clock
 
     @property
     def status(self) -> str:
-        """How the door stands, for ``/readyz``.
+        """How the door stands.
 
-        ``starting``, ``polling``, ``unreachable``, ``refused`` (the token), ``conflict`` (another program
-        polls for the same bot) or ``stopped``.
+        ``starting``, ``polling``, ``webhook``, ``undelivered`` (Telegram cannot reach the webhook),
+        ``unreachable``, ``refused`` (the token), ``conflict`` (another program polls for the same bot)
+        or ``stopped``.
         """
         return self._status
 
+    def health(self) -> dict[str, Any]:
+        """How the door stands, for ``/readyz``: nothing in it is secret.
+
+        ``ok``: updates come in. ``mode``: ``polling`` or ``webhook``. ``status``: see :attr:`status`.
+        ``silent_for``: seconds since Telegram last answered, None before it ever did. ``waiting``: updates
+        that arrived and are not stored yet.
+        """
+        alive = self._task is not None and not self._task.done()
+        silent = time.monotonic() - self._contact if self._contact else None
+        longest = (self._look_seconds if self.webhook else self._poll_seconds) + 2 * LONGEST_PAUSE
+        in_touch = silent is not None and silent < longest
+        return {
+            "ok": alive and in_touch and self._status in ("polling", "webhook"),
+            "mode": "webhook" if self.webhook else "polling",
+            "status": self._status,
+            "silent_for": None if silent is None else round(silent, 1),
+            "waiting": self._intake.waiting,
+        }
+
     async def start(self) -> None:
-        """Begin to poll in the background. Returns at once, also when Telegram cannot be reached."""
+        """Begin to take updates in the background. Returns at once, also when Telegram cannot be reached."""
         if self._task is None:
             self._status = "starting"
-            self._task = asyncio.create_task(self._run(), name="telegram-polling")
+            self._task = asyncio.create_task(self._run(), name="telegram")
+            self._typing = asyncio.create_task(self._show_workers_typing(), name="telegram-typing")
 
     async def stop(self) -> None:
-        """Stop polling, finish what is under way within a few seconds, confirm it, and disconnect.
+        """Take no more, finish what is under way within a few seconds, confirm it, and disconnect.
 
-        A stopped channel is not started again; make a new one.
+        A webhook stays set: Telegram keeps what comes meanwhile. A stopped channel is not started again;
+        make a new one.
         """
+        for task in (self._task, self._typing):
+            while task and not task.done():
+                # A cancellation that meets a time-out in the same instant is lost: ask until it is heard.
+                task.cancel()
+                await asyncio.wait([task], timeout=1.0)
         if self._task is None:
             return
-        while not self._task.done():
-            # A cancellation that meets a time-out in the same instant is lost: ask until it is heard.
-            self._task.cancel()
-            await asyncio.wait([self._task], timeout=1.0)
-        self._task = None
+        self._task = self._typing = None
         await self._intake.stop(GRACE)
-        await self._handler.finish(GRACE)
-        if self._intake.offset != self._confirmed:
+        await self._handler.chats.finish(GRACE)
+        if self.webhook is None and self._intake.offset != self._confirmed:
             with suppress(TelegramError, asyncio.TimeoutError):
                 await asyncio.wait_for(self._ask(wait=0, limit=1), GRACE)
         with suppress(TelegramError):
@@ -151,6 +200,7 @@ class TelegramChannel:
         if message.sender is Sender.YOU:
             return
         chat_id = int(address)
+        self._handler.chats.belongs(message.conversation_id, chat_id)
         pieces = telegram_text.pieces(message)
         buttons = telegram_text.keyboard(message)
         key = (message.conversation_id, message.id)
@@ -162,8 +212,13 @@ class TelegramChannel:
 
     async def typing(self, address: str) -> None:
         """Show for about five seconds that an answer is being written. Never fails."""
-        with suppress(TelegramError):
-            await self._bot.send_chat_action(int(address), ChatAction.TYPING)
+        await self._handler.chats.typing(int(address))
+
+    async def _show_workers_typing(self) -> None:
+        """Pass on that a worker types, to chats that were active since we started."""
+        async for conversation_id in self._record.workers_typing():
+            if (chat_id := self._handler.chats.chat_of(conversation_id)) is not None:
+                await self._handler.chats.typing(chat_id)
 
     async def _send(self, chat_id: int, text: str, buttons: InlineKeyboardMarkup | None) -> None:
         try:
@@ -191,41 +246,64 @@ class TelegramChannel:
 
         One turn may offer buttons twice, the places and below them a way out; both stay until an answer.
         """
-        turn = self._handler.turn(chat_id)
+        turn = self._handler.chats.turn(chat_id)
         of_turn, before = self._keyboards.get(chat_id) or (turn, ())
         if of_turn == turn:
             self._keyboards.put(chat_id, (turn, (*before, message_id)))
             return
         self._keyboards.put(chat_id, (turn, (message_id,)))
         for old in before:
-            if not self._handler.was_pressed(chat_id, old):
+            if not self._handler.buttons.was_pressed(chat_id, old):
                 with suppress(TelegramError):
                     await self._bot.edit_message_reply_markup(chat_id, old)
 
     # Receiving ------------------------------------------------------------------------------------
+
+    async def take(self, update: Mapping[str, Any]) -> bool:
+        """Take an update that Telegram pushed. False: not stored yet, Telegram must push it again."""
+        self._contact = time.monotonic()
+        return await self._intake.take(update, PUSH_PATIENCE)
 
     async def _run(self) -> None:
         ready, pause = False, self._retry_seconds
         while True:
             try:
                 if not ready:
-                    await self._introduce()
+                    await self._bot.initialize()
+                    if self.webhook is None:
+                        # A webhook set earlier would make Telegram refuse every poll.
+                        await self._bot.delete_webhook(drop_pending_updates=False)
+                    await present(self._bot, self._content)
                     ready = True
-                await self._poll()
-                pause = self._retry_seconds
+                    log.info("telegram_connected")
+                if self.webhook:
+                    await self._look_after(self.webhook)
+                    await asyncio.sleep(self._look_seconds)
+                else:
+                    await self._poll()
             except Exception as error:  # noqa: BLE001 - the door must not close over an odd answer
+                if self._status not in FAILING:
+                    pause = self._retry_seconds
                 pause = self._note(error, pause)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _introduce(self) -> None:
-        await self._bot.initialize()
-        # A webhook set earlier would make Telegram refuse every poll.
-        await self._bot.delete_webhook(drop_pending_updates=False)
-        await self._bot.set_my_commands(
-            [BotCommand(name, self._content.say(f"utter_telegram_menu_{name}")) for name in COMMANDS]
-        )
-        log.info("telegram_connected")
+    async def _look_after(self, webhook: Webhook) -> None:
+        """Set the webhook where it is not set, and see whether Telegram gets through to it."""
+        info = await self._bot.get_webhook_info()
+        if info.url != webhook.url or set(info.allowed_updates or ()) != set(ALLOWED) or not self._contact:
+            # Also at each start: what Telegram has as the secret cannot be asked for.
+            await self._bot.set_webhook(
+                webhook.url, secret_token=webhook.secret, allowed_updates=ALLOWED, drop_pending_updates=False
+            )
+            log.info("telegram_webhook_set")
+        self._contact = time.monotonic()
+        failed = info.last_error_date.timestamp() if info.last_error_date else 0.0
+        undelivered = bool(info.pending_update_count) and time.time() - failed < 2 * self._look_seconds
+        status = "undelivered" if undelivered else "webhook"
+        if undelivered and self._status != status:
+            log.error("telegram_webhook_unreached", waiting=info.pending_update_count)
+        self._status = status
 
     async def _poll(self) -> None:
         """Ask until Telegram fails. What is being handled is asked for again, and known by its number."""
@@ -233,6 +311,7 @@ class TelegramChannel:
         while True:
             updates = await self._ask(wait=0 if self._intake.busy else self._poll_seconds)
             self._status = "polling"
+            self._contact = time.monotonic()
             new = self._intake.accept(updates)
             pause = self._retry_seconds if new else min(1.5 * pause, NETWORK_PAUSE)
             await self._intake.settle(pause)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from bot.messages import Channel, InboundMessage
+from bot.messages import Channel, InboundMessage, Kind
 
 #: Entries a :class:`Recent` keeps.
 REMEMBERED = 10_000
@@ -50,6 +50,30 @@ class Conversations(Protocol):
     async def erase(self, conversation_id: str) -> bool: ...
 
     async def unreachable(self, conversation_id: str, reachable: bool = False) -> None: ...
+
+
+class Record(Protocol):
+    """What this door writes into a transcript by itself: :class:`bot.channels.telegram_record.Record`."""
+
+    async def note(
+        self,
+        conversation_id: str,
+        client_id: str,
+        title: str,
+        *,
+        kind: Kind = Kind.CHOICE,
+        payload: str | None = None,
+        says: Sequence[str] = (),
+        offers: Sequence[str] = (),
+    ) -> bool: ...
+
+    async def seen(self, conversation_id: str, client_id: str) -> bool: ...
+
+    async def has_spoken(self, conversation_id: str) -> bool: ...
+
+    async def had_case(self, conversation_id: str) -> bool: ...
+
+    def workers_typing(self) -> AsyncIterator[str]: ...
 
 
 class Content(Protocol):

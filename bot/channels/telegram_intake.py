@@ -27,6 +27,10 @@ TELL_AFTER = 3
 #: Longest pause between two tries, in seconds.
 LONGEST_PAUSE = 30.0
 
+#: Updates handled at the same time. After an outage a hundred wait, and SQLite has one writer: all at once,
+#: most would give up waiting for each other.
+AT_ONCE = 4
+
 #: Updates remembered after they were handled; Telegram repeats only the last few.
 REMEMBERED = 4_000
 
@@ -54,6 +58,7 @@ class Intake:
         self._handled: OrderedDict[int, None] = OrderedDict()
         self._next: int | None = None
         self._stopping = asyncio.Event()
+        self._room = asyncio.Semaphore(AT_ONCE)
 
     @property
     def offset(self) -> int | None:
@@ -64,6 +69,11 @@ class Intake:
     def busy(self) -> bool:
         """Whether an update is being handled."""
         return bool(self._tasks)
+
+    @property
+    def waiting(self) -> int:
+        """How many updates are being handled."""
+        return len(self._tasks)
 
     def accept(self, updates: Iterable[Mapping[str, Any]]) -> int:
         """Begin to handle the updates that were not seen before. Returns how many those were."""
@@ -90,6 +100,22 @@ class Intake:
         if self._tasks:
             await asyncio.wait(self._tasks.values(), timeout=timeout)
 
+    async def take(self, update: Mapping[str, Any], patience: float) -> bool:
+        """Handle one update that Telegram pushed, and wait until it is handled.
+
+        Returns False when that took longer than ``patience`` seconds, or we are stopping: Telegram must
+        send it again, and it is known by its number when it comes.
+        """
+        update_id = update.get("update_id")
+        if not isinstance(update_id, int):
+            return True  # nothing that Telegram sends: there is nothing in it to be taken
+        if self._stopping.is_set():
+            return False
+        self.accept([update])
+        if task := self._tasks.get(update_id):
+            await asyncio.wait([task], timeout=patience)
+        return update_id in self._handled
+
     async def stop(self, grace: float) -> None:
         """Finish what is being handled within ``grace`` seconds; the rest stays with Telegram."""
         self._stopping.set()
@@ -108,7 +134,8 @@ class Intake:
         while not self._stopping.is_set():
             attempt += 1
             try:
-                await self._handle(update)
+                async with self._room:
+                    await self._handle(update)
             except StoreUnavailable:
                 log.error("telegram_store_unavailable", update_id=update_id, attempt=attempt)
             except Exception as error:  # noqa: BLE001 - one odd update must not end the door

@@ -69,13 +69,21 @@ def pieces(message: OutboundMessage) -> list[str]:
 def _card(card: Mapping[str, Any]) -> str:
     lines = []
     for key, value in card.items():
-        if key in _NOT_WORDS or key.endswith("_id") or value is None or isinstance(value, (bool, Mapping)):
+        if isinstance(value, Mapping):
+            value = _link(value)
+        if key in _NOT_WORDS or key.endswith("_id") or value is None or isinstance(value, bool):
             continue
         if isinstance(value, (list, tuple)):
             between = "\n" if key == "lines" else ", "
             value = between.join(str(item) for item in value if isinstance(item, (str, int, float)))
         lines.append(str(value).strip())
     return "\n".join(line for line in lines if line)
+
+
+def _link(value: Mapping[str, Any]) -> str | None:
+    """A link as text; one into our own pages leads nowhere from here."""
+    address = str(value.get("href", ""))
+    return f"{value.get('title', '')}\n{address}".strip() if address.startswith("https://") else None
 
 
 def choices_of(message: OutboundMessage) -> list[Choice]:

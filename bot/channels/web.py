@@ -24,9 +24,10 @@ from bot import handover, transcript
 from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.channels.problems import Problem
+from bot.codes import shown
 from bot.conversation import Conversations, NoSuchConversation, Started
 from bot.doors import DOORS
-from bot.messages import Channel, InboundMessage, Kind
+from bot.messages import Channel, InboundMessage, Kind, Sender
 from bot.settings import ROOT
 from bot.store.models import Conversation, Message
 from bot.store.uow import UnitOfWork
@@ -173,9 +174,10 @@ class WebDoor:
 
         def read() -> dict[str, Any]:
             with self._core.store.read() as uow:
+                conversation = uow.conversation(conversation_id)
                 return {
-                    "messages": [_as_json(m) for m in uow.messages(conversation_id)],
-                    "state": self._state(uow, uow.conversation(conversation_id)),
+                    "messages": [_as_json(m, conversation.code) for m in uow.messages(conversation_id)],
+                    "state": self._state(uow, conversation),
                 }
 
         return JSONResponse(await to_thread.run_sync(read))
@@ -225,7 +227,7 @@ class WebDoor:
             conversation = uow.conversation_by("session_hash", uow.cipher.find_hash("session", token))
             if conversation is None or conversation.id != conversation_id:
                 return None  # left, erased, or brought back on another device
-            messages = [_as_json(m) for m in uow.messages(conversation_id, after)]
+            messages = [_as_json(m, conversation.code) for m in uow.messages(conversation_id, after)]
             return messages, self._state(uow, conversation)
 
     def _state(self, uow: UnitOfWork, conversation: Conversation) -> dict[str, Any]:
@@ -326,13 +328,15 @@ def _event(name: str, data: Mapping[str, Any], event_id: str | None = None) -> S
     return ServerSentEvent(data=json.dumps(data), event=name, id=event_id)
 
 
-def _as_json(message: Message) -> dict[str, Any]:
+def _as_json(message: Message, code: str | None) -> dict[str, Any]:
+    """A message as the interface shows it; ``code`` is the return code while we can still open it."""
     out = transcript.outbound(message)
+    text = shown(out.text, code) if out.sender is Sender.BOT else out.text
     return {
         "id": out.id,
         "from": out.sender.value,
         # A lone surrogate, which some keyboards send, is not JSON that every browser reads.
-        "text": out.text.encode("utf-8", "replace").decode(),
+        "text": text.encode("utf-8", "replace").decode(),
         "at": out.at.isoformat(),
         **({"name": out.name} if out.name else {}),
         **({"client_id": message.client_id} if message.client_id and out.sender.value == "you" else {}),

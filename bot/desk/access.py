@@ -11,15 +11,20 @@ from starlette.routing import compile_path
 
 from bot.rota import ADMINISTRATOR, DUTY_WORKER, LEAD, SAFE_ADULT
 
-#: Stands for a browser that is not signed in.
-NOBODY = "nobody"
+#: Stands for a browser that is not signed in, and for one whose second factor is still to come.
+NOBODY, HALF_WAY = "nobody", "half_way"
 
 STAFF = frozenset({DUTY_WORKER, SAFE_ADULT, LEAD, ADMINISTRATOR})
 #: Administrators look after people and settings; a child's case is none of their business.
 CASEWORK = STAFF - {ADMINISTRATOR}
-ANYONE = STAFF | {NOBODY}
-#: These see every case; a safe adult sees only what came to them.
+ANYONE = STAFF | {NOBODY, HALF_WAY}
+#: These look after people, places and hours; who sees cases is for leads alone to say.
+MANAGERS = frozenset({LEAD, ADMINISTRATOR})
+LEADS = frozenset({LEAD})
+#: These see every case of the areas they serve; a safe adult sees only what came to them.
 SEE_EVERY_CASE = frozenset({DUTY_WORKER, LEAD})
+#: The area of a case that is not there: served by nobody who serves but some areas.
+ELSEWHERE = "\0"
 
 GET = frozenset({"GET", "HEAD"})
 POST = frozenset({"POST"})
@@ -37,6 +42,7 @@ class Rule:
     methods: frozenset[str]
     roles: frozenset[str]
     before_sign_in: bool = False
+    max_body: int = 64 * 1024  # bytes; the longest form is a reply of 4,000 characters of up to 12 bytes
 
 
 RULES: tuple[Rule, ...] = (
@@ -44,8 +50,42 @@ RULES: tuple[Rule, ...] = (
     Rule("/sign-in", GET, ANYONE),
     Rule("/sign-in", POST, ANYONE, before_sign_in=True),
     Rule("/sign-in/link", POST, ANYONE, before_sign_in=True),
+    Rule("/invitation", GET, ANYONE),
+    Rule("/invitation", POST, ANYONE, before_sign_in=True),
+    Rule("/second-factor", GET, STAFF | {HALF_WAY}),
+    Rule("/second-factor", POST, STAFF | {HALF_WAY}),
+    Rule("/second-factor/set-up", GET, STAFF | {HALF_WAY}),
+    Rule("/second-factor/set-up", POST, STAFF | {HALF_WAY}),
     Rule("/", GET, STAFF),
-    Rule("/sign-out", POST, STAFF),
+    Rule("/account", GET, STAFF),
+    Rule("/account/password", POST, STAFF),
+    Rule("/account/recovery-codes", POST, STAFF),
+    Rule("/account/sign-out-everywhere", POST, STAFF),
+    Rule("/sign-out", POST, STAFF | {HALF_WAY}),
+    Rule("/people", GET, MANAGERS),
+    Rule("/people/preview", GET, MANAGERS),
+    Rule("/people/places", POST, MANAGERS),
+    Rule("/people/places/close", POST, MANAGERS),
+    Rule("/people/areas", POST, MANAGERS),
+    Rule("/people/file", GET, LEADS),
+    Rule("/people/file", POST, LEADS, max_body=1024 * 1024),
+    Rule("/people/file/export", GET, LEADS),
+    Rule("/people/new", GET, MANAGERS),
+    Rule("/people/new", POST, MANAGERS),
+    Rule("/people/{staff_id}", GET, MANAGERS),
+    Rule("/people/{staff_id}", POST, MANAGERS),
+    Rule("/people/{staff_id}/hours", POST, MANAGERS),
+    Rule("/people/{staff_id}/hours/{row:int}/remove", POST, MANAGERS),
+    Rule("/people/{staff_id}/leave", POST, MANAGERS),
+    Rule("/people/{staff_id}/leave/{row:int}/remove", POST, MANAGERS),
+    Rule("/people/{staff_id}/invite", POST, MANAGERS),
+    Rule("/people/{staff_id}/sign-out", POST, MANAGERS),
+    Rule("/people/{staff_id}/deactivate", POST, MANAGERS),
+    Rule("/people/{staff_id}/reactivate", POST, MANAGERS),
+    Rule("/audit", GET, LEADS),
+    Rule("/audit/check", POST, LEADS),
+    Rule("/audit/export.csv", GET, LEADS),
+    Rule("/audit/export.json", GET, LEADS),
     Rule("/duty", POST, CASEWORK),
     Rule("/queue", GET, CASEWORK),
     Rule("/events", frozenset({"GET"}), CASEWORK),  # a HEAD would wait for the end of an endless stream
@@ -75,11 +115,25 @@ def permitted(path: str, method: str, role: str) -> bool:
     return rule is not None and role in rule.roles
 
 
-def may_see_case(role: str, staff_id: str, routed_to: Sequence[str], accepted_by: str | None) -> bool:
-    """Whether this person may read a case: duty workers and leads all, safe adults what came to them."""
-    if role in SEE_EVERY_CASE:
+def may_see_case(
+    role: str,
+    staff_id: str,
+    routed_to: Sequence[str],
+    accepted_by: str | None,
+    *,
+    serves: Sequence[str] = (),
+    area: str | None = None,
+) -> bool:
+    """Whether this person may read a case.
+
+    Duty workers and leads may read those of the areas they serve (``serves``; empty means all) and those
+    whose area nobody knows; everyone who has casework, what came to them.
+    """
+    if role not in CASEWORK:
+        return False
+    if staff_id in routed_to or staff_id == accepted_by:
         return True
-    return role == SAFE_ADULT and (staff_id in routed_to or staff_id == accepted_by)
+    return role in SEE_EVERY_CASE and (area is None or not serves or area in serves)
 
 
 @lru_cache(maxsize=1)

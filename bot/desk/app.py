@@ -20,8 +20,9 @@ from starlette.templating import Jinja2Templates
 
 from bot.bootstrap import Core
 from bot.changes import Changes
-from bot.desk import case, duty, events, queue, sign_in
-from bot.desk.access import CASEWORK
+from bot.desk import account, audit, case, duty, events, people, person, queue, second_factor, sign_in
+from bot.desk.access import CASEWORK, MANAGERS
+from bot.desk.attempts import Attempts
 from bot.desk.gate import Gate
 from bot.desk.presence import Presence
 from bot.handover import NoSuchHandover
@@ -37,8 +38,8 @@ class Desk:
     core: Core
     changes: Changes
     templates: Jinja2Templates
+    attempts: Attempts
     presence: Presence = field(default_factory=Presence)
-    attempts: sign_in.Attempts = field(default_factory=sign_in.Attempts)
     hashing: CapacityLimiter = field(default_factory=sign_in.hashing_limiter)
 
     def render(self, request: Request, template: str, status: int = 200, **context: Any) -> Response:
@@ -46,10 +47,13 @@ class Desk:
         now, me = self.core.now(), request.state.me
         context |= {"me": me, "now": now, "body_name": self.core.settings.body_name}
         context["mode"] = self.core.settings.mode
-        if me and not template.startswith("_"):
+        complete = bool(me and me.complete)
+        if complete and not template.startswith("_"):
             with self.core.store.read() as uow:
                 context["duty"] = duty.duty_of(uow.rota().person(me.staff_id), now)
-        context["casework"] = bool(me and me.role in CASEWORK)
+        context["complete"] = complete
+        context["casework"] = complete and me.role in CASEWORK
+        context["manages"] = complete and me.role in MANAGERS
         return self.templates.TemplateResponse(request, template, context, status_code=status)
 
 
@@ -62,7 +66,41 @@ def desk_app(core: Core, changes: Changes) -> Starlette:
         Route("/sign-in", sign_in.sign_in_page),
         Route("/sign-in", sign_in.sign_in, methods=["POST"]),
         Route("/sign-in/link", sign_in.sign_in_by_link, methods=["POST"]),
+        Route("/invitation", sign_in.invitation_page),
+        Route("/invitation", sign_in.use_invitation, methods=["POST"]),
+        Route("/second-factor", second_factor.factor_page),
+        Route("/second-factor", second_factor.check_factor, methods=["POST"]),
+        Route("/second-factor/set-up", second_factor.set_up_page),
+        Route("/second-factor/set-up", second_factor.set_up, methods=["POST"]),
+        Route("/account", account.account_page),
+        Route("/account/password", account.change_password, methods=["POST"]),
+        Route("/account/recovery-codes", account.new_codes, methods=["POST"]),
+        Route("/account/sign-out-everywhere", duty.sign_out_everywhere, methods=["POST"]),
         Route("/sign-out", duty.sign_out, methods=["POST"]),
+        Route("/people", people.people_page),
+        Route("/people/preview", people.preview),
+        Route("/people/places", people.save_place, methods=["POST"]),
+        Route("/people/places/close", people.close_place, methods=["POST"]),
+        Route("/people/areas", people.save_area, methods=["POST"]),
+        Route("/people/file", people.import_page),
+        Route("/people/file", people.import_rota, methods=["POST"]),
+        Route("/people/file/export", people.export_rota),
+        Route("/people/new", person.new_page),
+        Route("/people/new", person.add, methods=["POST"]),
+        Route("/people/{staff_id}", person.person_page),
+        Route("/people/{staff_id}", person.save, methods=["POST"]),
+        Route("/people/{staff_id}/hours", person.add_hours, methods=["POST"]),
+        Route("/people/{staff_id}/hours/{row:int}/remove", person.remove_hours, methods=["POST"]),
+        Route("/people/{staff_id}/leave", person.add_leave, methods=["POST"]),
+        Route("/people/{staff_id}/leave/{row:int}/remove", person.remove_leave, methods=["POST"]),
+        Route("/people/{staff_id}/invite", person.invite, methods=["POST"]),
+        Route("/people/{staff_id}/sign-out", person.sign_out, methods=["POST"]),
+        Route("/people/{staff_id}/deactivate", person.deactivate, methods=["POST"]),
+        Route("/people/{staff_id}/reactivate", person.reactivate, methods=["POST"]),
+        Route("/audit", audit.audit_page),
+        Route("/audit/check", audit.check_chain, methods=["POST"]),
+        Route("/audit/export.csv", audit.export_csv),
+        Route("/audit/export.json", audit.export_json),
         Route("/duty", duty.change_duty, methods=["POST"]),
         Route("/cases/{id:int}", case.case_page),
         Route("/cases/{id:int}/news", case.case_news),
@@ -82,9 +120,11 @@ def desk_app(core: Core, changes: Changes) -> Starlette:
             HTTPException: _http_problem,
             NoSuchHandover: case.no_such_case,
             case.NotForYou: case.not_for_you,
+            people.NotYourPeople: people.not_your_people,
+            person.NoSuchPerson: person.no_such_person,
         },
     )
-    app.state.desk = Desk(core, changes, Jinja2Templates(env=_environment()))
+    app.state.desk = Desk(core, changes, Jinja2Templates(env=_environment()), Attempts(core))
     return app
 
 

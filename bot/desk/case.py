@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot import handover
-from bot.desk.access import may_see_case
+from bot.desk.access import ELSEWHERE, may_see_case
 from bot.desk.case_view import case_view, lines
+from bot.desk.queries import area_of
 from bot.desk.queue import board
 from bot.handover import (
     ACCEPTED,
@@ -187,10 +188,12 @@ def _act(request: Request, act: Act, then: str = "") -> Response:
 def _visible_case(uow: UnitOfWork, request: Request) -> Handover:
     me = request.state.me
     case = uow.handover(request.path_params["id"])
-    allowed = case is not None and may_see_case(me.role, me.staff_id, case.routed_to or (), case.accepted_by)
-    if allowed:
+    routed_to, holder = (case.routed_to or (), case.accepted_by) if case else ((), None)
+    area = area_of(uow, case) if case else ELSEWHERE
+    allowed = may_see_case(me.role, me.staff_id, routed_to, holder, serves=me.areas, area=area)
+    if case is not None and allowed:
         return case
-    if case is None and may_see_case(me.role, me.staff_id, (), None):
+    if allowed:
         raise NoSuchHandover(str(request.path_params["id"]))
     raise NotForYou
 

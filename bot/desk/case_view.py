@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from bot.handover import DO_NOT_TELL
 from bot.messages import Channel, Sender
 from bot.risk.census import FACTORS, suggest
 from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
@@ -83,6 +84,7 @@ class CaseView:
     history: tuple[Deed, ...]
     outcome_around: tuple[str, str]
     rising: bool
+    do_not_tell: tuple[str, ...]
     factors: tuple[tuple[str, str], ...]
 
 
@@ -104,6 +106,7 @@ def case_view(uow: UnitOfWork, case: Handover, staff_id: str, rota: Rota) -> Cas
         history=_history(uow, case),
         outcome_around=_around_outcome(uow, conversation, me.name),
         rising=Memory.from_dict(conversation.memory or {}).rising,
+        do_not_tell=tuple((case.details or {}).get(DO_NOT_TELL, "").splitlines()),
         factors=tuple((code, FACTORS[code]) for code in suggest(map(Category, case.categories))),
     )
 

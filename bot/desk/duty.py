@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bot import handover
 from bot.desk import queries
-from bot.desk.sign_in import SignedIn, end_session, without_cookie
+from bot.desk.sessions import end_session, end_sessions, without_cookie
 from bot.rota import Person
 from bot.store.models import Handover
 from bot.store.uow import UnitOfWork
@@ -32,7 +32,8 @@ def duty_of(person: Person | None, now: datetime) -> Duty:
     if person is None:
         return Duty(False, False, False, None)
     in_shift = dataclasses.replace(person, off_duty=False).on_duty(now)
-    return Duty(in_shift and not person.off_duty, in_shift, person.off_duty, person.next_start(now))
+    on = person.on_duty(now)
+    return Duty(on, in_shift, in_shift and not on, person.next_start(now))
 
 
 def change_duty(request: Request) -> Response:
@@ -45,10 +46,11 @@ def change_duty(request: Request) -> Response:
         if held and form.get("confirm") != "1":
             return desk.render(request, "before_you_go.html", 409, held=held, going="off_duty")
         staff = uow.staff_member(me.staff_id)
-        if staff.off_duty != off:
-            staff.off_duty = off
+        if off or staff.off_duty:
+            staff.off_duty, staff.off_duty_at = off, now if off else None
             uow.audit(now, me.staff_id, "off_duty" if off else "on_duty")
-        _give_back(uow, held, me, now)
+        if held:
+            give_back(uow, me.staff_id, now)
         uow.commit()
     for case in held:
         desk.changes.changed(case.conversation_id)
@@ -57,21 +59,40 @@ def change_duty(request: Request) -> Response:
 
 def sign_out(request: Request) -> Response:
     """Sign out. Nobody signed out holds a case: theirs go back to the queue, once confirmed."""
+    return _leave(request, everywhere=False)
+
+
+def sign_out_everywhere(request: Request) -> Response:
+    """Sign out in every browser; links and invitations stop working too."""
+    return _leave(request, everywhere=True)
+
+
+def give_back(uow: UnitOfWork, staff_id: str, now: datetime) -> list[Handover]:
+    """Give every case that somebody holds back to the queue; they left, or were signed out."""
+    held = list(uow.accepted_by(staff_id))
+    for case in held:
+        handover.release(uow, case.id, staff_id, now)
+    return held
+
+
+def _leave(request: Request, *, everywhere: bool) -> Response:
     desk, me, form = request.app.state.desk, request.state.me, request.state.form
     now = desk.core.now()
     with desk.core.uow() as uow:
         elsewhere = queries.signed_in_elsewhere(uow, me.staff_id, me.token_hash, now)
-        held = [] if elsewhere else uow.accepted_by(me.staff_id)
+        stays = not me.complete or (elsewhere and not everywhere)
+        held = [] if stays else list(uow.accepted_by(me.staff_id))
         if held and form.get("confirm") != "1":
-            return desk.render(request, "before_you_go.html", 409, held=held, going="sign_out")
-        _give_back(uow, held, me, now)
-        end_session(uow, me, now)
+            going = "sign_out_everywhere" if everywhere else "sign_out"
+            return desk.render(request, "before_you_go.html", 409, held=held, going=going)
+        if not stays:
+            held = give_back(uow, me.staff_id, now)
+        if everywhere:
+            end_sessions(uow, me.staff_id)
+            uow.audit(now, me.staff_id, "signed_out_everywhere", subject=me.staff_id)
+        else:
+            end_session(uow, me, now)
         uow.commit()
     for case in held:
         desk.changes.changed(case.conversation_id)
     return without_cookie(RedirectResponse("/desk/sign-in", 303), desk.core.settings)
-
-
-def _give_back(uow: UnitOfWork, held: list[Handover], me: SignedIn, now: datetime) -> None:
-    for case in held:
-        handover.release(uow, case.id, me.staff_id, now)

@@ -20,7 +20,7 @@ from bot.changes import ALL, Watch
 from bot.desk.access import may_see_case
 from bot.desk.queries import Touched, cases_of
 from bot.desk.queue import board
-from bot.desk.sign_in import COOKIE, SignedIn, who_is
+from bot.desk.sessions import COOKIE, SignedIn, keep_awake, who_is
 from bot.messages import Sender
 
 #: Seconds between two looks when nothing was announced: deadlines pass and shifts end unannounced.
@@ -49,10 +49,17 @@ async def _stream(request: Request) -> AsyncIterator[ServerSentEvent]:
         now = desk.core.now()
         with desk.core.store.read() as uow:
             me = who_is(uow, token, now)
-            if me is None:
+            if me is None or not me.complete:
                 return None
             cases = tuple(case for case in cases_of(uow, changed) if _may_see(me, case))
-            return News(board(uow, me, now).fingerprint(), cases)
+            current = board(uow, me, now)
+        person = current.rota.person(me.staff_id)
+        if not me.awake(now) and person and person.on_duty(now):
+            # Whoever is on duty may watch a quiet queue for hours without touching it.
+            with desk.core.uow() as uow:
+                keep_awake(uow, me, now)
+                uow.commit()
+        return News(current.fingerprint(), cases)
 
     typing: dict[int, bool] = {}
     queue: int | None = None
@@ -78,7 +85,9 @@ async def _stream(request: Request) -> AsyncIterator[ServerSentEvent]:
 
 
 def _may_see(me: SignedIn, case: Touched) -> bool:
-    return may_see_case(me.role, me.staff_id, case.routed_to, case.accepted_by)
+    return may_see_case(
+        me.role, me.staff_id, case.routed_to, case.accepted_by, serves=me.areas, area=case.area
+    )
 
 
 def _typing(watch: Watch, conversation_id: str) -> bool:

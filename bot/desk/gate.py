@@ -16,7 +16,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from bot.desk import access
-from bot.desk.sign_in import COOKIE, SignedIn, who_is
+from bot.desk.sessions import COOKIE, SignedIn, keep_awake, who_is
 
 log = structlog.get_logger(__name__)
 
@@ -36,12 +36,10 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
     "X-Robots-Tag": "noindex, nofollow",
 }
-#: Bytes; the longest form is a reply of 4,000 characters, each up to 12 bytes when sent in a form.
-MAX_BODY = 64 * 1024
 
 
 class TooLarge(Exception):
-    """A form longer than :data:`MAX_BODY`."""
+    """A form longer than its rule allows."""
 
 
 class Gate:
@@ -93,14 +91,20 @@ class Gate:
         token = request.cookies.get(COOKIE)
 
         def find() -> SignedIn | None:
+            now = desk.core.now()
             with desk.core.store.read() as uow:
-                return who_is(uow, token, desk.core.now())
+                me = who_is(uow, token, now)
+            if me and not me.awake(now) and not _by_itself(request):
+                with desk.core.uow() as uow:
+                    keep_awake(uow, me, now)
+                    uow.commit()
+            return me
 
         me = await to_thread.run_sync(find) if token else None
         scope["state"]["me"] = me
         path, method = path_below(scope), scope["method"]
-        if not access.permitted(path, method, me.role if me else access.NOBODY):
-            return _problem(request, "forbidden", 403) if me else _sign_in_first(request)
+        if not access.permitted(path, method, _standing(me)):
+            return _refused(request, me)
         if method != "POST":
             return None
         if not _same_origin(request.headers, desk.core.settings.url):
@@ -109,10 +113,10 @@ class Gate:
         if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
             return _problem(request, "broken", 415)
         try:
-            form = await _read_form(receive)
+            rule = access.rule_for(path, method)
+            form = await _read_form(receive, rule.max_body if rule else 0)
         except (TooLarge, ValueError):
             return _problem(request, "too_large", 413)
-        rule = access.rule_for(path, method)
         if rule and not rule.before_sign_in and not _token_fits(me, request.headers, form):
             log.warning("desk_form_without_token")
             return _problem(request, "stale_form", 403)
@@ -145,14 +149,14 @@ def _same_origin(headers: Headers, public_url: str) -> bool:
     )
 
 
-async def _read_form(receive: Receive) -> dict[str, str]:
+async def _read_form(receive: Receive, max_body: int) -> dict[str, str]:
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ValueError("the browser left before its form was here")
         body += message.get("body", b"")
-        if len(body) > MAX_BODY:
+        if len(body) > max_body:
             raise TooLarge
         if not message.get("more_body"):
             break
@@ -160,11 +164,26 @@ async def _read_form(receive: Receive) -> dict[str, str]:
     return {name: value.replace("\r\n", "\n").replace("\x00", "") for name, value in fields}
 
 
-def _sign_in_first(request: Request) -> Response:
+def _standing(me: SignedIn | None) -> str:
+    """The role that the allow-list is asked for."""
+    if me is None:
+        return access.NOBODY
+    return me.role if me.complete else access.HALF_WAY
+
+
+def _by_itself(request: Request) -> bool:
+    """Whether a page asked without anybody doing anything: that keeps no session awake."""
+    live = "x-fragment" in request.headers or path_below(request.scope) == "/events"
+    return live and request.method != "POST"
+
+
+def _refused(request: Request, me: SignedIn | None) -> Response:
+    if me and me.complete:
+        return _problem(request, "forbidden", 403)
     if request.method == "GET" and "text/html" in request.headers.get("accept", ""):
         below = path_below(request.scope)
         target = f"?next={quote('/desk' + below)}" if below not in ("", "/") else ""
-        return RedirectResponse(f"/desk/sign-in{target}", 303)
+        return RedirectResponse(f"/desk/{'second-factor' if me else 'sign-in'}{target}", 303)
     return _problem(request, "signed_out", 401)
 
 

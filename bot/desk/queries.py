@@ -84,6 +84,7 @@ class Touched:
     seq: int
     routed_to: tuple[str, ...]
     accepted_by: str | None
+    area: str | None
 
 
 def cases_of(uow: UnitOfWork, conversation_ids: Iterable[str]) -> list[Touched]:
@@ -98,12 +99,25 @@ def cases_of(uow: UnitOfWork, conversation_ids: Iterable[str]) -> list[Touched]:
             Conversation.next_seq,
             Handover.routed_to,
             Handover.accepted_by,
+            func.coalesce(Handover.area, Place.area),
         )
         .join(Conversation, Conversation.id == Handover.conversation_id)
+        .outerjoin(Place, Place.id == Conversation.place_id)
         .where(Handover.conversation_id.in_(wanted))
     )
     found = uow.session.execute(query).all()
-    return [Touched(row[0], row[1], row[2] - 1, tuple(row[3] or ()), row[4]) for row in found]
+    return [Touched(row[0], row[1], row[2] - 1, tuple(row[3] or ()), row[4], row[5]) for row in found]
+
+
+def area_of(uow: UnitOfWork, case: Handover) -> str | None:
+    """The area of a case: what the person told, else that of the place they chose."""
+    if case.area:
+        return case.area
+    return uow.session.scalar(
+        select(Place.area)
+        .join(Conversation, Conversation.place_id == Place.id)
+        .where(Conversation.id == case.conversation_id)
+    )
 
 
 def signed_in_elsewhere(uow: UnitOfWork, staff_id: str, token_hash: str, now: datetime) -> bool:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from bot.desk.access import CASEWORK, may_see_case
 from bot.desk.queries import Row, queue_rows
-from bot.desk.sign_in import SignedIn
+from bot.desk.sessions import SignedIn
 from bot.handover import ACCEPTED, WAITING
 from bot.rota import Rota
 from bot.store.uow import UnitOfWork
@@ -51,7 +51,11 @@ class Board:
 def board(uow: UnitOfWork, me: SignedIn, now: datetime, *, closed: bool = False) -> Board:
     """The board of one person; empty for who has no casework."""
     rows = queue_rows(uow, closed=closed) if me.role in CASEWORK else []
-    seen = (r for r in rows if may_see_case(me.role, me.staff_id, r.routed_to, r.accepted_by))
+    seen = (
+        r
+        for r in rows
+        if may_see_case(me.role, me.staff_id, r.routed_to, r.accepted_by, serves=me.areas, area=r.area)
+    )
     return Board(tuple(seen), uow.rota(), me, now)
 
 

@@ -23,8 +23,11 @@ from starlette.staticfiles import StaticFiles
 
 from bot.bootstrap import Core
 from bot.changes import Changes
+from bot.channels import find
 from bot.channels.problems import handlers
 from bot.channels.telegram import TelegramChannel
+from bot.channels.telegram_record import Record
+from bot.channels.telegram_webhook import Webhook, webhook_routes
 from bot.channels.web import WebDoor
 from bot.conversation import Conversations, Dialogue
 from bot.desk.app import desk_app
@@ -82,13 +85,17 @@ def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
             "model": bool(rasa) and await rasa.ready(),
         }
         ready = all(parts.values())
-        return JSONResponse({"ready": ready, **parts}, 200 if ready else 503)
+        # Shown, and no part of the verdict: the web door lives without Telegram.
+        shown = {**parts, "telegram": telegram.health()} if telegram else parts
+        return JSONResponse({"ready": ready, **shown}, 200 if ready else 503)
 
     app = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             *WebDoor(core, conversations, changes).routes(),
+            *webhook_routes(telegram),
+            *find.routes(core),
             # Only what is the same for everybody is compressed: a page that mixes secrets with what
             # somebody wrote, compressed, tells of both (BREACH).
             Mount("/static", GZipMiddleware(StaticFiles(directory=ROOT / "bot" / "channels" / "static"))),
@@ -109,8 +116,15 @@ def _telegram(
     token = core.settings.telegram_bot_token.get_secret_value()
     if not token:
         return None, None
-    base_url = core.settings.telegram_api_base_url or None
-    telegram = TelegramChannel(token, conversations, core.content, base_url=base_url)
+    secret = core.settings.telegram_webhook_secret.get_secret_value()
+    telegram = TelegramChannel(
+        token,
+        conversations,
+        core.content,
+        Record(core, changes),
+        core.settings.telegram_api_base_url or None,
+        webhook=Webhook(core.settings.url, secret) if secret else None,
+    )
     return telegram, Outbox(core, conversations, changes, Channel.TELEGRAM, telegram)
 
 

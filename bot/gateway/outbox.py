@@ -106,7 +106,8 @@ class Outbox:
             try:
                 await self._push.deliver(address, message)
             except Undeliverable:
-                await self._conversations.unreachable(conversation_id)
+                if not await to_thread.run_sync(self._forget_erased, conversation_id):
+                    await self._conversations.unreachable(conversation_id)
                 return
             except TryLater as later:
                 rest = [waiting_id for waiting_id, _ in messages[position:]]
@@ -118,6 +119,18 @@ class Outbox:
                 await to_thread.run_sync(self._record, rest, 10.0)
                 return
             await to_thread.run_sync(self._record, [message_id], None)
+
+    def _forget_erased(self, conversation_id: str) -> bool:
+        """Drop the last words of a deleted chat that cannot be said any more, and the way to it."""
+        with self._core.uow() as uow:
+            conversation = uow.conversation(conversation_id, lock=True)
+            if not conversation.erased_at:
+                return False
+            for message in uow.messages(conversation_id):
+                transcript.wipe(message)
+            conversation.address = None
+            uow.commit()
+            return True
 
     def _record(self, message_ids: list[int], again_in: float | None) -> None:
         now = self._core.now()

@@ -1,4 +1,5 @@
-"""What a message is for: logistic regression over the counts and the sentence vector.
+"""What a message is for: logistic regression over the counts and the sentence vector, and a second
+opinion from the examples closest in meaning.
 
 Rasa's own component stores its model with skops, whose import takes seconds in a process that has
 TensorFlow, and it has no setting for the strength of regularisation. This one keeps plain numbers.
@@ -22,10 +23,18 @@ from rasa.shared.exceptions import RasaException
 from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
-from scipy.sparse import csr_matrix, hstack, vstack
+from scipy.sparse import csr_matrix, vstack
+
+from bot.nlu import softmax
 
 _NUMBERS = "intent.npz"
 _LABELS = "intent.json"
+
+
+#: How many of an intent's examples have a say beside its nearest, and the share of that say. One odd
+#: example close by should not decide alone.
+_NEAREST = 3
+_SHARE = 0.4
 
 
 class IntentTrainingError(RasaException):
@@ -59,17 +68,22 @@ class IntentModel:
         shares = np.exp(scores)
         return shares / shares.sum(axis=1, keepdims=True)
 
-    def nearest(self, vector: np.ndarray) -> tuple[str, float] | None:
-        """The intent of the training example closest in meaning and its cosine, -1 to 1.
+    def closeness(self, vector: np.ndarray) -> np.ndarray | None:
+        """How close in meaning each intent's examples are to a message, -1 to 1, in the order of ``labels``.
 
-        None when the vector says nothing (all zero) or there is no dense featurizer.
+        Mostly the cosine of the nearest example, partly the mean of the nearest three. None when the
+        vector says nothing (all zero) or there is no dense featurizer.
         """
         length = float(np.linalg.norm(vector))
         if length == 0.0 or not self.examples.size:
             return None
         cosines = self.examples @ (vector / length)
-        best = int(cosines.argmax())
-        return self.labels[self.example_labels[best]], float(cosines[best])
+        order = np.lexsort((-cosines, self.example_labels))
+        cosines, owners = cosines[order], self.example_labels[order]
+        first = np.searchsorted(owners, np.arange(len(self.labels)))
+        last = np.append(first[1:], len(owners)) - 1
+        nearest = cosines[np.minimum(first[:, None] + np.arange(_NEAREST), last[:, None])]
+        return (1.0 - _SHARE) * nearest[:, 0] + _SHARE * nearest.mean(axis=1)
 
     def save(self, folder: Path) -> None:
         """Write the model as plain numbers and JSON; :meth:`load` reads it back."""
@@ -103,17 +117,17 @@ class LogisticIntentClassifier(IntentClassifier, GraphComponent):
     """Names the intent, a short ranking and the nearest training example.
 
     Writes ``intent``, ``intent_ranking`` and, when the message has a sentence vector, ``nearest``
-    (``{"intent", "cosine"}``) to the output of the pipeline.
+    (``{"intent", "closeness"}``) to the output of the pipeline.
 
     Configuration:
         C: inverse strength of regularisation (scikit-learn's C).
-        class_weight: ``balanced`` counts a rare intent as much as a common one; null counts examples.
-        tol: when fitting stops. scikit-learn compares it with a gradient summed over all examples, so
-            its own 1e-4 takes three times as long for the same accuracy.
-        max_iter, random_state: passed to scikit-learn.
+        balance: how far a rare intent counts as much as a common one, 0 to 1. Halfway lets the wide
+            intents (a worry, out of scope) keep some of the weight their many examples give them.
+        tolerance, max_iter: when fitting stops, as in :func:`bot.nlu.softmax.fit`.
+        nearest_weight: how much closeness to an intent's examples adds to its score. 0 is off.
+        nearest_threshold: a message less close than this to every example has its confidences lowered
+            in proportion: what is like nothing known is out of scope. 0 is off.
         ranking_length: how many intents to report; 0 for all.
-        nearest_threshold: a message whose cosine to the nearest training example is lower has its
-            confidences lowered in proportion, as a second opinion on what is out of scope. 0 is off.
     """
 
     @classmethod
@@ -131,12 +145,12 @@ class LogisticIntentClassifier(IntentClassifier, GraphComponent):
         """The default configuration."""
         return {
             "C": 1.0,
-            "class_weight": "balanced",
-            "tol": 0.1,
-            "max_iter": 1000,
-            "random_state": 42,
-            "ranking_length": 3,
+            "balance": 0.5,
+            "tolerance": 1e-3,
+            "max_iter": softmax.MAX_STEPS,
+            "nearest_weight": 0.0,
             "nearest_threshold": 0.0,
+            "ranking_length": 3,
         }
 
     def __init__(
@@ -203,30 +217,22 @@ class LogisticIntentClassifier(IntentClassifier, GraphComponent):
         return self._resource
 
     def _fit(self, sparse: csr_matrix, dense: np.ndarray, intents: list[str]) -> IntentModel:
-        # A second of imports that only training needs.
-        from sklearn.linear_model import LogisticRegression
-
-        regression = LogisticRegression(
-            C=self._config["C"],
-            class_weight=self._config["class_weight"],
-            tol=self._config["tol"],
-            max_iter=self._config["max_iter"],
-            random_state=self._config["random_state"],
+        weights = softmax.fit(
+            sparse,
+            dense,
+            intents,
+            strength=self._config["C"],
+            balance=self._config["balance"],
+            tolerance=self._config["tolerance"],
+            steps=self._config["max_iter"],
         )
-        regression.fit(hstack([sparse, csr_matrix(dense)], format="csr"), intents)
-        weights, bias = regression.coef_, regression.intercept_
-        if len(regression.classes_) == 2:
-            # scikit-learn keeps one row for two classes; softmax of (0, z) is the same as its sigmoid.
-            weights = np.vstack([np.zeros_like(weights), weights])
-            bias = np.concatenate([np.zeros_like(bias), bias])
-        labels = tuple(str(label) for label in regression.classes_)
-        place = {label: index for index, label in enumerate(labels)}
+        place = {label: index for index, label in enumerate(weights.classes)}
         lengths = np.linalg.norm(dense, axis=1, keepdims=True)
         return IntentModel(
-            labels=labels,
-            sparse=weights[:, : sparse.shape[1]].astype(np.float32),
-            dense=weights[:, sparse.shape[1] :].astype(np.float32),
-            bias=bias.astype(np.float32),
+            labels=weights.classes,
+            sparse=weights.sparse,
+            dense=weights.dense,
+            bias=weights.bias,
             examples=dense / np.where(lengths == 0.0, 1.0, lengths),
             example_labels=np.array([place[intent] for intent in intents], dtype=np.int32),
         )
@@ -246,19 +252,22 @@ class LogisticIntentClassifier(IntentClassifier, GraphComponent):
         return messages
 
     def _set_intent(self, message: Message, probabilities: np.ndarray, vector: np.ndarray) -> None:
-        nearest = self._model.nearest(vector)
-        threshold = self._config["nearest_threshold"]
-        if nearest is not None and nearest[1] < threshold:
-            probabilities = probabilities * max(0.0, nearest[1] / threshold)
+        closeness = self._model.closeness(vector)
+        if closeness is not None:
+            best = int(closeness.argmax())
+            probabilities = probabilities * np.exp(self._config["nearest_weight"] * closeness)
+            probabilities /= probabilities.sum()
+            threshold = self._config["nearest_threshold"]
+            if closeness[best] < threshold:
+                probabilities = probabilities * max(0.0, closeness[best] / threshold)
+            nearest = {"intent": self._model.labels[best], "closeness": float(closeness[best])}
+            message.set("nearest", nearest, add_to_output=True)
         best_first = np.argsort(-probabilities, kind="stable")
         if self._config["ranking_length"] > 0:
             best_first = best_first[: self._config["ranking_length"]]
         ranking = [{"name": self._model.labels[i], "confidence": float(probabilities[i])} for i in best_first]
         message.set(INTENT, dict(ranking[0]), add_to_output=True)
         message.set(INTENT_RANKING_KEY, ranking, add_to_output=True)
-        if nearest is not None:
-            second_opinion = {"intent": nearest[0], "cosine": nearest[1]}
-            message.set("nearest", second_opinion, add_to_output=True)
 
 
 def _features(messages: list[Message], width: tuple[int, int] = (0, 0)) -> tuple[csr_matrix, np.ndarray]:

@@ -1,18 +1,25 @@
-"""What production refuses to start without."""
+"""What Earshot refuses to start with, and production without."""
 
 from __future__ import annotations
 
+from bot.areas.authorities import Authorities
+from bot.areas.served import UnknownAuthority, served
 from bot.content import Content
 from bot.settings import ROOT, Settings, SettingsError
 from bot.signoff import unsigned
 
 
 def refuse_unless_safe(settings: Settings, content: Content) -> None:
-    """Refuse to run in production with unsigned safety wording or without TLS in front.
+    """Refuse to run for an area that is not known, and in production with unsigned wording or without TLS.
 
     Raises:
         SettingsError: says what is missing and how to mend it.
     """
+    if settings.areas_served:
+        try:
+            served(settings.areas_served, Authorities.load())
+        except UnknownAuthority as error:
+            raise SettingsError(str(error)) from None
     if settings.mode != "production":
         return
     drafts = unsigned(content, ROOT / "data", safety_only=True)

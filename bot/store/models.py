@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     Column,
+    Date,
     DateTime,
     ForeignKey,
     Index,
@@ -56,6 +57,9 @@ class Conversation(Base):
     memory = Column(EncryptedJSON)
     session_hash = Column(String(64), unique=True)
     code_hash = Column(String(64), unique=True)
+    code = Column(Encrypted)  # the return code, until it was typed back or used once
+    returned_at = Column(UTCDateTime)  # came back with the code
+    wishes = Column(EncryptedJSON)  # who must not be told; the words they may pass on (bot/own_words.py)
     address_hash = Column(String(64), unique=True)
     address = Column(Encrypted)
     next_seq = Column(Integer, nullable=False, default=1)
@@ -142,7 +146,31 @@ class AuditEntry(Base):
     action = Column(String(48), nullable=False)
     handover_id = Column(Integer, index=True)
     conversation_id = Column(String(32), index=True)
+    subject = Column(String(64), index=True)  # the member of staff it was done to, where there is one
     detail = Column(JSON, nullable=False, default=dict)  # ids, states, levels; never words
+    # The chain (bot/store/audit.py): unique, so that two entries can never follow the same one.
+    prev_hash = Column(String(64), nullable=False, unique=True)
+    hash = Column(String(64), nullable=False)
+    __table_args__ = (Index("ix_audit_actor_at", "actor", "at"), Index("ix_audit_at", "at"))
+
+
+class AuditHead(Base):
+    """The end of the audit chain, one row. Whoever appends locks it; it shows when entries are cut off."""
+
+    __tablename__ = "audit_head"
+    id = Column(Integer, primary_key=True, autoincrement=False)
+    entries = Column(Integer, nullable=False)
+    hash = Column(String(64), nullable=False)
+    seal = Column(String(64), nullable=False)  # keyed: whoever has only the database cannot make it
+
+
+class Area(Base):
+    """A part of the country that is served on its own, with the nation whose holidays it keeps."""
+
+    __tablename__ = "area"
+    id = Column(String(64), primary_key=True)
+    name = Column(String(120), nullable=False)
+    nation = Column(String(3), nullable=False)  # bot.rota.NATIONS
 
 
 class Place(Base):
@@ -153,6 +181,7 @@ class Place(Base):
     name = Column(String(120), nullable=False)
     kind = Column(String(32), nullable=False)
     area = Column(String(64), nullable=False)
+    active = Column(Boolean, nullable=False, default=True)
 
 
 class Staff(Base):
@@ -165,14 +194,21 @@ class Staff(Base):
     job_title = Column(String(120), nullable=False)
     sign_in_hash = Column(String(64), unique=True)  # keyed hash of the e-mail address
     email = Column(Encrypted)
+    phone = Column(Encrypted)
     password_hash = Column(String(200))
+    totp_secret = Column(Encrypted)  # the second factor; null until it is set up
+    totp_step = Column(Integer)  # the newest time step used: no code works twice
+    areas = Column(JSON, nullable=False, default=list)  # area ids they serve; none means every area
+    nation = Column(String(3))  # whose holidays they keep, where area and place do not tell
     trained_for = Column(JSON, nullable=False, default=list)
     answers_by = Column(JSON, nullable=False, default=list)
     alert_urls = Column(EncryptedJSON)  # Apprise URLs
     off_duty = Column(Boolean, nullable=False, default=False)  # pressed "off duty" although the rota says on
+    off_duty_at = Column(UTCDateTime)  # when they pressed it: the next shift starts afresh
     active = Column(Boolean, nullable=False, default=True)
     place_id = Column(ForeignKey("place.id"))
-    shifts = relationship("Shift", cascade="all, delete-orphan", lazy="selectin")
+    shifts = relationship("Shift", cascade="all, delete-orphan", lazy="selectin", order_by="Shift.id")
+    leave = relationship("Leave", cascade="all, delete-orphan", lazy="selectin", order_by="Leave.first_day")
 
 
 class Shift(Base):
@@ -185,18 +221,50 @@ class Shift(Base):
     starts = Column(String(5), nullable=False)
     ends = Column(String(5), nullable=False)
     bank_holidays = Column(Boolean, nullable=False, default=False)
+    first_day = Column(Date)  # the shift counts from this day on, and
+    last_day = Column(Date)  # to this day; a shift on one day only has both
+
+
+class Leave(Base):
+    """Days on which none of a person's shifts starts. Why they are away is nobody's business here."""
+
+    __tablename__ = "leave"
+    id = Column(Integer, primary_key=True, autoincrement=True)
+    staff_id = Column(ForeignKey("staff.id"), nullable=False, index=True)
+    first_day = Column(Date, nullable=False)
+    last_day = Column(Date, nullable=False)  # included
 
 
 class StaffSession(Base):
-    """A signed-in browser at the desk, or a one-time sign-in link that was not used yet."""
+    """A signed-in browser at the desk, one on its way in, or a one-time link that was not used yet."""
 
     __tablename__ = "staff_session"
     token_hash = Column(String(64), primary_key=True)
     staff_id = Column(ForeignKey("staff.id"), nullable=False)
-    kind = Column(String(8), nullable=False)  # session or link
+    kind = Column(String(8), nullable=False)  # bot/desk/sessions.py: session, pending, link or invite
     csrf = Column(String(64))
     expires_at = Column(UTCDateTime, nullable=False)
     created_at = Column(UTCDateTime, nullable=False)
+    seen_at = Column(UTCDateTime)  # when somebody last did something in it
+    secret = Column(Encrypted)  # a second factor that is being set up in this session
+    resets_factor = Column(Boolean, nullable=False, default=False)  # of an invitation: theirs is lost
+
+
+class RecoveryCode(Base):
+    """A code that stands in for the second factor, once. Gone when used."""
+
+    __tablename__ = "recovery_code"
+    code_hash = Column(String(64), primary_key=True)
+    staff_id = Column(ForeignKey("staff.id"), nullable=False, index=True)
+
+
+class SignInAttempt(Base):
+    """A try to sign in that did not succeed so far. Kept for minutes, so that a restart forgets none."""
+
+    __tablename__ = "sign_in_attempt"
+    id = Column(Integer, primary_key=True, autoincrement=True)
+    account = Column(String(64), nullable=False, index=True)  # a keyed hash: of nobody's, too
+    at = Column(UTCDateTime, nullable=False, index=True)
 
 
 class Alert(Base):

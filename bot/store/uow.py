@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, time
@@ -18,9 +19,11 @@ from bot import rota
 from bot.content import Content
 from bot.rota import Hours, Person, Rota
 from bot.settings import Settings
+from bot.store import audit as audit_log
 from bot.store.encryption import Cipher
 from bot.store.models import (
     Alert,
+    Area,
     AuditEntry,
     Conversation,
     DialogueState,
@@ -112,10 +115,19 @@ class UnitOfWork:
         self.cipher = store.cipher
         self.settings = store.settings
         self.content = store.content
+        self._unwritten: list[AuditEntry] = []
 
     def commit(self) -> None:
         """Make everything done in this transaction lasting."""
+        self._write_audit()
         self.session.commit()
+
+    def _write_audit(self) -> None:
+        # As late as can be: the end of the chain is locked from here on (see bot/store/audit.py).
+        if self._unwritten:
+            self.session.flush()
+            unwritten, self._unwritten = self._unwritten, []
+            audit_log.append(self.session, self.cipher, unwritten)
 
     def add(self, row: Any) -> None:
         """Add a row and give it its id."""
@@ -130,17 +142,23 @@ class UnitOfWork:
         *,
         handover: Handover | None = None,
         conversation_id: str | None = None,
+        subject: str | None = None,
         **detail: Any,
     ) -> None:
-        """Append to the audit log. ``detail`` holds ids, states and levels, never words."""
-        self.add(
+        """Append to the audit log, when this transaction commits.
+
+        ``subject`` is the member of staff it was done to; ``detail`` holds ids, states and levels, never
+        words.
+        """
+        self._unwritten.append(
             AuditEntry(
                 at=at,
                 actor=actor,
                 action=action,
                 handover_id=handover.id if handover else None,
                 conversation_id=handover.conversation_id if handover else conversation_id,
-                detail=detail,
+                subject=subject,
+                detail=json.loads(json.dumps(detail)),  # as it will be read back: it is hashed
             )
         )
 
@@ -277,7 +295,8 @@ class UnitOfWork:
         ).all()
 
     def audit_of(self, handover_id: int) -> Sequence[AuditEntry]:
-        """The audit log of a handover, oldest first."""
+        """The audit log of a handover, oldest first, with what this transaction adds."""
+        self._write_audit()
         return self.session.scalars(
             select(AuditEntry).where(AuditEntry.handover_id == handover_id).order_by(AuditEntry.id)
         ).all()
@@ -304,8 +323,14 @@ class UnitOfWork:
         return self.session.scalars(select(Place).order_by(Place.name)).all()
 
     def rota(self) -> Rota:
-        """People, places and hours as plain values."""
+        """Areas, places, people and hours as plain values; of those who left and what closed, nothing."""
+        areas = tuple(
+            rota.Area(a.id, a.name, a.nation) for a in self.session.scalars(select(Area).order_by(Area.name))
+        )
+        places = [place for place in self.places() if place.active]
+        area_at = {place.id: place.area for place in places}
         return Rota(
+            areas=areas,
             people=tuple(
                 Person(
                     id=s.id,
@@ -319,16 +344,22 @@ class UnitOfWork:
                             time.fromisoformat(h.starts),
                             time.fromisoformat(h.ends),
                             h.bank_holidays,
+                            h.first_day,
+                            h.last_day,
                         )
                         for h in s.shifts
                     ),
                     off_duty=s.off_duty,
+                    off_duty_at=s.off_duty_at,
+                    areas=tuple(s.areas or ()),
+                    nation=rota.nation_of(s.nation, area_at.get(s.place_id), s.areas or (), areas),
+                    leave=tuple(rota.Leave(one.first_day, one.last_day) for one in s.leave),
                     trained_for=tuple(s.trained_for),
                     answers_by=tuple(s.answers_by),
                 )
                 for s in self.staff()
             ),
-            places=tuple(rota.Place(p.id, p.name, p.kind, p.area) for p in self.places()),
+            places=tuple(rota.Place(p.id, p.name, p.kind, p.area) for p in places),
         )
 
     def staff_session(self, token: str, kind: str, now: datetime) -> StaffSession | None:

@@ -13,13 +13,20 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import (
-    _unclear,
+    _finding,
+    _form_answers,
+    _place,
+    _standing,
+    come_back,
     concern_report,
     consent,
     doors,
     fallback,
+    find_help,
     friend,
+    neglect,
     next_steps,
+    own_words,
     parent,
     person,
     small_talk,
@@ -37,7 +44,24 @@ CONVERSATION = "c" * 32
 #: A Tuesday in term time: the schools' safe adults and the day team are there.
 TUESDAY_NOON = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 #: Modules that look the core up by name when an action runs.
-ASK_THE_CORE = (_unclear, concern_report, consent, doors, next_steps, parent, person, stop_delete, worry)
+ASK_THE_CORE = (
+    _finding,
+    _form_answers,
+    _place,
+    _standing,
+    come_back,
+    concern_report,
+    consent,
+    doors,
+    find_help,
+    neglect,
+    next_steps,
+    own_words,
+    parent,
+    person,
+    stop_delete,
+    worry,
+)
 
 
 class Said:
@@ -50,7 +74,7 @@ class Said:
     @property
     def names(self) -> list[str]:
         """The responses that were said, in order."""
-        return [message["response"] for message in self.messages]
+        return [message["response"] for message in self.messages if message.get("response")]
 
     def values(self, response: str) -> dict[str, Any]:
         """The variables a response was said with."""
@@ -101,8 +125,17 @@ class Child:
         dispatcher = CollectingDispatcher()
         said = Said(dispatcher, action.run(dispatcher, tracker, self.domain))
         self.slots.update(said.slots)
+        self.events += [{"event": "bot", "metadata": {"utter_action": name}} for name in said.names]
         self.events.append({"event": "action", "name": action.name()})
         return said
+
+    def says_by_rule(self, response: str) -> None:
+        """A message that a rule answered with this response, without any action of ours."""
+        self.events += [
+            {"event": "user"},
+            {"event": "action", "name": response},
+            {"event": "bot", "metadata": {"utter_action": response}},
+        ]
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,7 @@ def test_an_unclear_answer_to_an_open_question_is_kept_and_a_person_offered(chil
 
 
 def test_an_unclear_answer_to_a_response_that_asks_is_kept_too(child: Child):
-    child.events += [{"event": "user"}, {"event": "action", "name": "utter_name_no_adult"}]
+    child.says_by_rule("utter_name_no_adult")
     said = child.hears(ActionFallback(), "nlu_fallback", "just my nan")
     assert said.names[0] == "utter_heard_not_understood"
 
@@ -80,3 +80,27 @@ def test_whoever_came_through_a_door_does_not_change_it_by_a_guess(child: Child)
     assert child.slots["about"] == "self"
     child.hears(ActionGoThroughDoor(), "door_parent", "sorry i am a parent", confidence=0.9)
     assert child.slots["about"] == "own_child"
+
+
+def test_things_they_can_see_are_no_worry_and_nothing_unclear(child: Child):
+    child.says_by_rule("utter_calm_senses")
+    assert child.hears(ActionFallback(), "nlu_fallback", "lamp door cat mug sky").names == ["utter_calm_done"]
+
+
+def test_a_name_given_for_the_plan_is_no_choice_of_an_adult(child: Child):
+    child.says_by_rule("utter_ask_plan_who")
+    said = child.hears(ActionFallback(), "nlu_fallback", "Mr Reilly")
+    assert said.names[-1] == "utter_ask_plan_where"
+
+
+def test_what_was_told_in_own_words_is_asked_on_about_before_an_offer(child: Child):
+    child.slots.update(topic="bullying", asked="worry")
+    first = child.hears(ActionFallback(), "nlu_fallback", "at the back of the bus and that")
+    second = child.hears(ActionFallback(), "nlu_fallback", "all of them lot")
+    assert first.names == ["utter_heard_not_understood", "utter_wonder_bullying"]
+    assert second.names == ["utter_heard_not_understood", "utter_offer_adult"]
+
+
+def test_a_yes_to_nothing_twice_is_not_met_with_the_same_buttons(child: Child):
+    child.hears(ActionListenAgain(), "affirm")
+    assert child.hears(ActionListenAgain(), "affirm").names == ["utter_listening"]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from actions.next_steps import ActionTellStatus
+from datetime import datetime, timezone
+
+from actions.next_steps import ActionHowLong, ActionTellStatus
 from actions.stop_delete import ActionAskDelete, ActionChangedMind
 from bot.handover import accept, close, open_handover
 from tests.actions.conftest import CONVERSATION, Child
+
+#: In the night only the night team is there, and both of them have pressed "off duty".
+NIGHT = datetime(2026, 11, 25, 2, 0, tzinfo=timezone.utc)
 
 
 def ask_for_a_person(child: Child) -> int:
@@ -60,3 +65,23 @@ def test_a_joke_is_taken_back_only_if_nothing_was_sent(child: Child):
 def test_deleting_is_asked_before_it_is_done(child: Child):
     said = child.hears(ActionAskDelete(), "delete")
     assert said.names == ["utter_ask_delete"] and said.slots["asked"] == "delete"
+
+
+def test_how_long_it_takes_is_read_from_the_rota_before_anything_is_sent(child: Child):
+    said = child.hears(ActionHowLong(), "how_long")
+    assert said.values("utter_how_long_now")["by_when"] == "1pm"  # noon, and an hour for a message
+
+
+def test_when_nobody_is_there_how_long_says_so(child: Child, at):
+    with child.core.uow() as uow:
+        for person in ("priya-nair", "owen-hughes"):
+            uow.staff_member(person).off_duty = True
+        uow.commit()
+    with at(NIGHT):
+        said = child.hears(ActionHowLong(), "how_long")
+    assert said.values("utter_how_long_later")["by_when"] == "8am"
+
+
+def test_while_waiting_how_long_is_the_deadline(child: Child):
+    ask_for_a_person(child)
+    assert child.hears(ActionHowLong(), "how_long").names == ["utter_status_waiting"]

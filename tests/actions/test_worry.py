@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from actions._topics import GRAVE, TOPIC_OF_CATEGORY, TOPICS
+from actions._topics import ANY_WORRY, GRAVE, TOPIC_OF_CATEGORY, TOPICS, WORTH_KNOWING
 from actions.worry import ActionHearWorry
 from bot.bootstrap import Core
 from bot.handover import open_handover
@@ -25,7 +25,8 @@ def tell(child: Child, topic: str, text: str = "", **more) -> Said:
     """What the bot answers to a worry of this topic."""
     if topic == "parent_drinks_drugs":
         topic, text = "own_drugs_alcohol", text or "my mum is always drunk"
-    heard = {"level": "concern", "categories": [CATEGORY_OF[topic]], "about": "self", **more.pop("risk", {})}
+    categories = [CATEGORY_OF[topic]] if topic != ANY_WORRY else []
+    heard = {"level": "concern", "categories": categories, "about": "self", **more.pop("risk", {})}
     return child.hears(ActionHearWorry(), "worry", text, risk=heard, **more)
 
 
@@ -146,3 +147,54 @@ def test_worries_that_add_up_are_offered_a_person_at_once_and_more_firmly(child:
     risen = Memory(signs=frozenset({"food", "home", "safety"}))
     said = tell(child, "neglect", memory=risen)
     assert said.names[-1] == "utter_offer_adult_rising"
+
+
+def test_a_feeling_is_said_back_once(child: Child):
+    first = tell(child, "bullying", "i feel so lonely")
+    second = tell(child, "bullying", "i feel so lonely")
+    assert first.values("utter_reflect_feeling")["feeling"] == "lonely"
+    assert "utter_reflect_feeling" not in second.names
+
+
+def test_coming_back_to_an_earlier_topic_is_noticed(child: Child):
+    tell(child, "bullying")
+    tell(child, "bereavement")
+    said = tell(child, "bullying")
+    assert said.values("utter_back_to")["thing"] == child.core.content.say("utter_label_bullying")
+
+
+@pytest.mark.parametrize("topic", sorted(TOPICS))
+def test_every_topic_has_a_name_to_return_to(child: Child, topic):
+    assert child.core.content.say(f"utter_label_{topic}")
+
+
+@pytest.mark.parametrize("topic", sorted(WORTH_KNOWING))
+def test_what_is_worth_knowing_is_said_once(child: Child, topic):
+    names = [name for _ in range(5) for name in tell(child, topic).names]
+    assert names.count(f"utter_know_{topic}") == 1
+
+
+def test_a_worry_without_a_category_is_about_what_they_were_telling(child: Child):
+    tell(child, "bereavement")
+    said = tell(child, ANY_WORRY)
+    assert said.slots["topic"] == "bereavement"
+
+
+def test_a_young_child_is_shown_faces_once(child: Child):
+    first = tell(child, "school", "im 8 and i hate school")
+    assert first.names[-1] == "utter_ask_face"
+    assert "utter_ask_face" not in tell(child, "school", "im 8").names
+
+
+@pytest.mark.parametrize("topic", sorted(GRAVE - {"harm_others"}))
+def test_in_a_grave_matter_nothing_is_asked_about_what_happened(child: Child, topic):
+    asked = [name for _ in range(6) for name in tell(child, topic).names if "wonder" in name]
+    assert set(asked) <= {"utter_wonder_grave"}
+
+
+def test_what_the_adult_may_ask_is_told_once_while_waiting(child: Child):
+    with child.core.uow() as uow:
+        open_handover(uow, CONVERSATION, now=child.core.now())
+        uow.commit()
+    names = [name for _ in range(5) for name in tell(child, "school").names]
+    assert names.count("utter_adult_may_ask") == 1

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+import yaml
 from structlog.testing import capture_logs
 
 from bot.channels.telegram import TelegramChannel
+from bot.channels.telegram_commands import PRESSES
 from bot.messages import MAX_TEXT, Channel, Kind
+from bot.settings import ROOT
 from tests.standins import telegram_shapes as shapes
 from tests.standins.telegram_api import TelegramApi
 from tests.standins.telegram_door import RecordingConversations, open_door, telegram_words
@@ -28,14 +32,18 @@ MEDIA = {
     "document": "file",
     "sticker": "sticker",
     "dice": "sticker",
-    "location": "location",
-    "live_location": "location",
-    "venue": "location",
-    "contact": "contact",
     "poll": "poll",
     "game": "file",
     "story": "file",
     "something_new": "file",
+}
+
+#: What somebody may believe we know now, and the words that say we do not.
+NOT_KEPT = {
+    "location": "did not keep it",
+    "live_location": "did not keep it",
+    "venue": "did not keep it",
+    "contact": "did not keep that name or number",
 }
 
 
@@ -87,12 +95,33 @@ async def test_what_cannot_be_opened_is_taken_as_such(
         await zeb.waits_for("heard")
     (message,) = core.messages
     assert (message.kind, message.media) == (Kind.UNREADABLE, MEDIA[kind])
-    assert "53.48" not in repr(message) and "07700900" not in repr(message)
     assert [entry for entry in logs if entry["log_level"] in ("error", "critical")] == []
 
 
 def test_the_kinds_above_are_all_that_the_stand_in_knows() -> None:
-    assert set(MEDIA) == set(shapes.CONTENT)
+    assert {*MEDIA, *NOT_KEPT} == set(shapes.CONTENT)
+
+
+@pytest.mark.parametrize("with_worker", [False, True])
+@pytest.mark.parametrize("kind", NOT_KEPT)
+async def test_a_place_and_a_contact_are_not_kept_and_the_person_is_told_so(
+    kind: str, with_worker: bool, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    if with_worker:
+        core.with_worker.update(core.addresses.values())
+    zeb.sends(kind)
+    await zeb.waits_for(NOT_KEPT[kind])
+    (note,) = core.notes
+    assert (note.title, note.kind) == ("", Kind.UNREADABLE)
+    assert "53.48" not in repr(core) and "7700900123" not in repr(core)
+
+
+async def test_of_a_sticker_its_sign_is_read(zeb: Person, core: RecordingConversations) -> None:
+    zeb.sends("sticker")
+    await zeb.waits_for("heard")
+    assert (core.messages[0].kind, core.messages[0].text) == (Kind.UNREADABLE, "😢")
 
 
 async def test_words_under_a_photo_are_words_of_theirs(zeb: Person, core: RecordingConversations) -> None:
@@ -151,10 +180,50 @@ async def test_what_is_not_addressed_to_us_is_ignored_and_breaks_nothing(
     assert [entry for entry in logs if entry["log_level"] in ("error", "critical")] == []
 
 
-async def test_reactions_and_business_chats_are_not_even_asked_for(api: TelegramApi, zeb: Person) -> None:
+async def test_business_chats_and_inline_queries_are_not_even_asked_for(
+    api: TelegramApi, zeb: Person
+) -> None:
     zeb.says("hi")
     await zeb.waits_for("heard")
-    assert not api.wants("message_reaction") and not api.wants("business_message")
+    assert not api.wants("business_message") and not api.wants("inline_query")
+
+
+async def test_a_reaction_is_kept_and_the_first_one_is_answered(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    zeb.reacts("❤")
+    await zeb.waits_for("I saw your sign")
+    zeb.reacts("👍", old="❤")
+    zeb.reacts("", old="👍")
+    zeb.says("yes")
+    await zeb.waits_for("heard 2")
+    assert core.titles() == ["❤", "👍"]
+    assert core.responses() == ["utter_telegram_reaction"]
+
+
+async def test_a_reaction_while_a_worker_is_there_is_left_to_the_worker(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    core.with_worker.update(core.addresses.values())
+    zeb.reacts("👍")
+    zeb.says("ok")
+    await zeb.waits_for("heard 2")
+    assert core.titles() == ["👍"] and core.responses() == []
+
+
+async def test_a_reaction_begins_no_conversation(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    await core.erase(core.addresses[str(ZEB)])
+    zeb.reacts()
+    await all_taken(api)
+    assert core.addresses == {} and core.notes == []
 
 
 async def test_a_message_in_a_shape_the_library_cannot_decode_is_taken_all_the_same(
@@ -194,7 +263,7 @@ async def test_no_name_is_read(zeb: Person, core: RecordingConversations) -> Non
     zeb.says("hello")
     zeb.sends("contact")
     zeb.forwards("hey")
-    await zeb.waits_for("heard 3")
+    await zeb.waits_for("heard 2")
     for name in (shapes.FIRST_NAME, shapes.LAST_NAME, shapes.USERNAME):
         assert name not in repr((core.messages, core.opened, core.said))
 
@@ -213,16 +282,38 @@ async def test_a_text_as_long_as_telegram_allows_is_taken_whole(
 # Commands -----------------------------------------------------------------------------------------
 
 
-async def test_the_menu_is_set(api: TelegramApi, zeb: Person) -> None:
-    await api.waits_until(lambda: api.commands)
-    assert [c["command"] for c in api.commands] == ["help", "person", "stop", "delete", "start"]
+async def test_the_menu_and_the_words_above_the_start_button_are_set(api: TelegramApi, zeb: Person) -> None:
+    await api.waits_until(lambda: api.profile["short_description"])
+    menu = ["help", "person", "code", "language", "leaflet", "stop", "delete", "start"]
+    assert [c["command"] for c in api.commands] == menu
+    assert api.called("setMyCommands")[0].params["scope"] == {"type": "all_private_chats"}
+    assert "could read what we write" in api.profile["description"]
+
+
+async def test_what_the_bot_says_of_itself_is_set_only_when_it_changed(
+    api: TelegramApi, core: RecordingConversations
+) -> None:
+    for _ in range(2):
+        async with open_door(api, core) as channel:
+            await api.waits_until(lambda channel=channel: channel.status == "polling", timeout=20)
+    assert len(api.called("setMyDescription")) == len(api.called("setMyShortDescription")) == 1
+
+
+async def test_a_menu_that_telegram_refuses_does_not_keep_the_door_shut(
+    api: TelegramApi, core: RecordingConversations
+) -> None:
+    api.fails_next("setMyCommands", 400, "Bad Request: BOT_COMMAND_INVALID")
+    async with open_door(api, core):
+        api.person(ZEB).says("hello")
+        await api.person(ZEB).waits_for("heard")
 
 
 async def test_start_opens_and_says_what_telegram_can_see(zeb: Person, core: RecordingConversations) -> None:
     zeb.starts()
     seen = await zeb.waits_for("Telegram can tell")
     assert [s.text for s in seen][0] == "Hello from the opening."
-    assert core.messages == []
+    assert core.messages == [] and core.titles() == ["/start"]
+    assert core.responses() == ["utter_telegram_start"]  # the opening has shown the doors
 
 
 @pytest.mark.parametrize("speaker", ["me", "friend", "parent", "concern"])
@@ -230,22 +321,36 @@ async def test_a_deep_link_goes_through_its_door(
     speaker: str, zeb: Person, core: RecordingConversations
 ) -> None:
     zeb.starts(speaker)
-    seen = await zeb.waits_for(f"through the door {speaker}")
+    seen = await zeb.waits_for("heard 1")
     assert "Telegram can tell" in seen[1].text
-    assert core.opened[-1] == (str(ZEB), speaker)
+    (note,) = core.notes
+    doors = {choice["payload"]: choice["title"] for choice in core.content.choices("utter_opening_doors")}
+    assert note.payload == f"/door_{speaker}" and note.title == doors[note.payload]
 
 
 async def test_a_link_of_an_unknown_poster_just_starts(zeb: Person, core: RecordingConversations) -> None:
     zeb.starts("poster-17")
     await zeb.waits_for("Telegram can tell")
-    assert {speaker for _, speaker in core.opened} == {None} and core.messages == []
+    assert core.titles() == ["/start"] and core.messages == []
 
 
-async def test_start_again_is_never_met_with_silence(zeb: Person, core: RecordingConversations) -> None:
+async def test_start_again_gives_the_doors_again(zeb: Person, core: RecordingConversations) -> None:
     zeb.starts()
     zeb.starts()
-    await zeb.waits_for(lambda seen: sum("Telegram can tell" in s.text for s in seen) == 2)
+    await zeb.waits_for("Who is this about?")
+    assert core.responses() == ["utter_telegram_start", "utter_telegram_start", "utter_opening_doors"]
     assert len(core.addresses) == 1
+
+
+async def test_start_again_asks_nothing_while_a_worker_is_there(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    core.with_worker.update(core.addresses.values())
+    zeb.starts()
+    await zeb.waits_for("Telegram can tell")
+    assert core.responses() == ["utter_telegram_start"]
 
 
 @pytest.mark.parametrize("text", ["/help", "/HELP", "/help@earshot_test_bot"])
@@ -255,15 +360,65 @@ async def test_help_lists_the_commands(text: str, zeb: Person, core: RecordingCo
     assert "999" in seen[-1].text and core.messages == []
 
 
+async def test_the_language_is_told_honestly(zeb: Person, core: RecordingConversations) -> None:
+    zeb.says("/language")
+    await zeb.waits_for("I can only read English")
+    assert core.titles() == ["/language"] and core.messages == []
+
+
 @pytest.mark.parametrize(
-    ("command", "words"), [("/person", "I want to talk to a person"), ("/stop", "I want to stop")]
+    ("command", "words", "payload"),
+    [
+        ("/person", "I want to talk to a person", "/talk_to_person"),
+        ("/stop", "I want to stop", "/stop"),
+        ("/code", "I want a code to come back with", "/return_code"),
+        ("/leaflet", "I want a list of the help we found", '/find_help{"find": "leaflet"}'),
+    ],
 )
-async def test_person_and_stop_say_it_for_them(
-    command: str, words: str, zeb: Person, core: RecordingConversations
+async def test_a_command_presses_the_button_that_the_web_page_has(
+    command: str, words: str, payload: str, zeb: Person, core: RecordingConversations
 ) -> None:
     zeb.says(command)
     await zeb.waits_for("heard")
-    assert core.texts() == [words]
+    (note,) = core.notes
+    assert (note.title, note.payload) == (words, payload) and core.messages == []
+
+
+def test_every_payload_of_a_command_is_an_intent_that_rasa_knows() -> None:
+    domain = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))
+    intents = {next(iter(i)) if isinstance(i, dict) else i for i in domain["intents"]}
+    assert {re.match(r"/(\w+)", payload)[1] for payload in PRESSES.values()} <= intents
+
+
+@pytest.mark.parametrize("text", ["/help", "/start", "/start friend", "/person", "/language", "/nonsense"])
+async def test_a_command_that_comes_twice_across_a_restart_is_obeyed_once(
+    text: str, api: TelegramApi, core: RecordingConversations
+) -> None:
+    zeb = api.person(ZEB)
+    async with open_door(api, core):
+        update_id = zeb.says(text)
+        await all_taken(api)
+    (sent,) = [m for m in zeb.chat.messages.values() if m.get("text") == text]
+    said = list(core.responses())
+    async with open_door(api, core):
+        api.push({"message": sent}, update_id)
+        await all_taken(api)
+    assert core.responses() == said and len(core.notes) == 1
+
+
+async def test_delete_that_comes_twice_across_a_restart_asks_once(
+    api: TelegramApi, core: RecordingConversations
+) -> None:
+    zeb = api.person(ZEB)
+    async with open_door(api, core):
+        zeb.says("hello")
+        update_id = zeb.says("/delete")
+        await all_taken(api)
+    (sent,) = [m for m in zeb.chat.messages.values() if m.get("text") == "/delete"]
+    async with open_door(api, core):
+        api.push({"message": sent}, update_id)
+        await all_taken(api)
+    assert sum("Yes, delete it" in seen.buttons for seen in zeb.sees()) == 1
 
 
 async def test_an_unknown_command_gets_help_and_is_read_all_the_same(
@@ -278,6 +433,7 @@ async def test_an_unknown_command_gets_help_and_is_read_all_the_same(
 @pytest.mark.parametrize(
     "text",
     [
+        "/start suicide",
         "/help my dad hits me",
         "/stop he wont stop touching me",
         "/person now please he is here",
@@ -303,7 +459,8 @@ async def test_delete_asks_first(zeb: Person, core: RecordingConversations) -> N
     assert core.erased == []
     zeb.presses("No, keep it")
     await zeb.waits_for(offered("✓ No, keep it"))
-    assert core.erased == [] and "I have kept it" in zeb.sees()[-1].text
+    await zeb.waits_for("I have kept it")
+    assert core.erased == []
     zeb.says("/delete")
     await zeb.waits_for(offered("Yes, delete it"))
     zeb.presses("Yes, delete it")
@@ -334,6 +491,18 @@ async def test_delete_says_what_stays_while_a_case_is_open(zeb: Person, core: Re
     await zeb.waits_for(offered("Yes, delete it"))
     zeb.presses("Yes, delete it")
     await zeb.waits_for("I can't delete this yet")
+
+
+async def test_delete_says_that_the_notes_of_staff_are_kept(
+    zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    zeb.says("/delete")
+    await zeb.waits_for(offered("Yes, delete it"))
+    core.had_cases.update(core.addresses.values())
+    zeb.presses("Yes, delete it")
+    await zeb.waits_for("Their notes are kept")
+    assert len(core.erased) == 1
 
 
 async def test_delete_with_nothing_to_delete_makes_nothing(zeb: Person, core: RecordingConversations) -> None:
@@ -475,6 +644,28 @@ async def test_who_deleted_and_then_blocks_leaves_no_trace(
     assert core.addresses == {} and core.reachable == {}
 
 
+# Signs of typing ----------------------------------------------------------------------------------
+
+
+async def test_an_answer_that_takes_time_shows_the_typing_sign(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    core.thinking = 1.0
+    zeb.says("hello")
+    await api.waits_until(lambda: zeb.chat.actions == ["typing"])
+    await zeb.waits_for("heard")
+
+
+async def test_a_worker_who_types_is_shown(
+    api: TelegramApi, zeb: Person, core: RecordingConversations
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("heard")
+    core.typing.put_nowait(core.addresses[str(ZEB)])
+    core.typing.put_nowait("of another door")
+    await api.waits_until(lambda: zeb.chat.actions == ["typing"])
+
+
 # Once, in order, all of them ----------------------------------------------------------------------
 
 
@@ -510,7 +701,8 @@ async def test_every_shape_is_handled_once_though_sent_twice_and_across_a_restar
         async with open_door(api, core):
             await all_taken(api)
     taken = [m.client_id for m in core.messages]
-    assert len(set(taken)) == len(taken) == 10 + len(shapes.CONTENT) + 5 + 1
+    assert len(set(taken)) == len(taken) == 10 + len(MEDIA) + 5 + 1
+    assert len(core.notes) == len(NOT_KEPT)
     assert taken == sorted(taken, key=lambda client_id: int(client_id.split("-")[1]))
     assert core.texts()[:10] == [f"text {n}" for n in range(10)]
     assert [entry for entry in logs if entry["log_level"] in ("error", "critical")] == []

@@ -81,3 +81,32 @@ async def test_who_unblocks_is_reached_again(zeb: Person, api: TelegramApi) -> N
     before = len(zeb.sees())
     zeb.says("back")
     await zeb.waits_for(lambda seen: len(seen) > before, timeout=15)
+
+
+async def test_who_deletes_and_then_blocks_is_not_tried_for_ever(
+    zeb: Person, api: TelegramApi, core: Core, gateway: Any
+) -> None:
+    zeb.says("hello")
+    await zeb.waits_for("Tell me more", timeout=15)
+    conversation_id = await gateway.conversations.find(Channel.TELEGRAM, str(ZEB))
+    zeb.chat.blocked = True
+    await gateway.conversations.say(conversation_id, "utter_deleted")
+    assert await gateway.conversations.erase(conversation_id)
+
+    def forgotten() -> bool:
+        with core.store.read() as uow:
+            conversation = uow.conversation(conversation_id)
+            return conversation.address is None and not any(m.text for m in uow.messages(conversation_id))
+
+    await api.waits_until(forgotten, timeout=15)
+
+
+async def test_start_in_a_chat_under_way_gives_the_doors_again(zeb: Person, dialogue: Any) -> None:
+    zeb.starts()
+    await zeb.waits_for("Telegram can tell", timeout=15)
+    zeb.says("hello")
+    await zeb.waits_for("Tell me more", timeout=15)
+    zeb.starts()
+    await zeb.waits_for(lambda seen: sum("A friend" in s.buttons for s in seen[3:]) == 1, timeout=15)
+    zeb.presses("A friend")
+    await zeb.api.waits_until(lambda: dialogue.asked[-1:] == ["/door_friend"], timeout=15)

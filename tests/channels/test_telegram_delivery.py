@@ -160,7 +160,8 @@ async def test_an_outage_is_tried_later(api: TelegramApi, door: TelegramChannel,
 
 
 async def test_no_telegram_at_all_is_tried_later(recorder: RecordingConversations) -> None:
-    channel = TelegramChannel("1:x", recorder, recorder.content, f"http://127.0.0.1:{free_port()}")
+    address = f"http://127.0.0.1:{free_port()}"
+    channel = TelegramChannel("1:x", recorder, recorder.content, recorder, address)
     with pytest.raises(TryLater):
         await channel.deliver(ADDRESS, message("hi"))
     await channel.typing(ADDRESS)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from structlog.testing import capture_logs
 
-from bot.channels import telegram_updates
+from bot.channels import telegram_commands
 from bot.channels.telegram import TelegramChannel
 from bot.messages import Kind
 from tests.standins import telegram_shapes as shapes
@@ -34,7 +34,7 @@ def recorder() -> RecordingConversations:
 
 def build(api: TelegramApi, recorder: RecordingConversations) -> TelegramChannel:
     return TelegramChannel(
-        api.token, recorder, recorder.content, api.base_url, poll_seconds=5, retry_seconds=0.05
+        api.token, recorder, recorder.content, recorder, api.base_url, poll_seconds=5, retry_seconds=0.05
     )
 
 
@@ -201,7 +201,9 @@ async def test_neither_the_token_nor_words_nor_names_reach_any_log(
 
 async def test_the_token_is_in_no_exception(recorder: RecordingConversations) -> None:
     token = "700100200:" + "secret-" * 5
-    channel = TelegramChannel(token, recorder, recorder.content, f"http://127.0.0.1:{free_port()}/bot/")
+    channel = TelegramChannel(
+        token, recorder, recorder.content, recorder, f"http://127.0.0.1:{free_port()}/bot/"
+    )
     with pytest.raises(Exception) as raised:  # noqa: B017, PT011 - whichever it is
         await channel._bot.initialize()
     chain, error = "", raised.value
@@ -221,19 +223,19 @@ async def test_edits_of_a_live_location_are_not_answered(
         for _ in range(5):
             api.push(shapes.odd_updates(ZEB)["live_location_moved"]())
         await api.waits_until(lambda: not api.pending())
-    assert [m.kind for m in recorder.messages] == [Kind.UNREADABLE]
+    assert [note.kind for note in recorder.notes] == [Kind.UNREADABLE] and recorder.messages == []
 
 
 def test_every_response_that_the_door_says_is_written() -> None:
     content = telegram_words()
     names = {
-        *(f"utter_telegram_menu_{name}" for name in telegram_updates.COMMANDS),
-        *(f"utter_telegram_words_{name}" for name in ("person", "stop")),
+        *(f"utter_telegram_menu_{name}" for name in telegram_commands.COMMANDS),
+        *(f"utter_telegram_words_{name}" for name in telegram_commands.PRESSES),
         *(
             f"utter_telegram_{name}"
             for name in (
-                "start help unknown_command old_button only_private trouble delete_ask delete_cancelled "
-                "deleted delete_kept"
+                "about about_short start help language unknown_command old_button location contact reaction "
+                "only_private trouble delete_ask delete_cancelled deleted deleted_case delete_kept"
             ).split()
         ),
     }
@@ -242,5 +244,7 @@ def test_every_response_that_the_door_says_is_written() -> None:
         assert content.say(name)  # none needs a value that nobody gives
         if "menu" in name:
             assert len(content.say(name)) <= 256
+    for name in telegram_commands.COMMANDS:
+        assert name == "help" or f"/{name}" in content.say("utter_telegram_help")
     assert len(content.say("utter_telegram_old_button")) <= 200
     assert len(content.choices("utter_telegram_delete_ask")) == 2

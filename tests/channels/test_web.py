@@ -165,6 +165,17 @@ def test_the_code_brings_the_chat_to_another_device(url, client) -> None:
     assert client.get("/api/transcript").status_code == 401  # the phone was left behind
 
 
+def test_the_code_is_shown_to_whoever_has_it_and_stands_in_no_stored_message(url, client, core) -> None:
+    started = client.post("/api/conversations").json()
+    words = started["return_code"].replace("-", " ")
+    with httpx.Client(base_url=url) as laptop:
+        laptop.post("/api/resume", json={"code": words})
+        texts = [m["text"] for m in laptop.get("/api/transcript").json()["messages"]]
+        assert any(words in text for text in texts)
+    with core.store.read() as uow:
+        assert not any(words in (m.text or "") for m in uow.messages(started["id"]))
+
+
 def test_guessing_codes_is_slowed(client) -> None:
     answers = [client.post("/api/resume", json={"code": "a-b-c-d-e"}).status_code for _ in range(7)]
     assert answers[:5] == [404] * 5 and set(answers[5:]) == {429}

@@ -10,9 +10,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
+from anyio import sleep
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
+from bot.desk import account, second_factor, sign_in
 from bot.desk.app import desk_app
 from tests.desk.world import World, make_core
 
@@ -22,6 +24,20 @@ def world(tmp_path) -> World:
     made = World(make_core(tmp_path))
     made.hire()
     return made
+
+
+@pytest.fixture
+def no_delay(monkeypatch) -> list[float]:
+    """What each attempt would have waited, without the waiting."""
+    waited: list[float] = []
+
+    async def note(seconds: float) -> None:
+        waited.append(seconds)
+        await sleep(0)
+
+    for module in (sign_in, second_factor, account):
+        monkeypatch.setattr(module, "sleep", note)
+    return waited
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 import structlog
 
 from bot.desk.case_view import marked, reasons
+from bot.handover import keep_from
 from bot.messages import Channel
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level
 from tests.desk.world import finding
@@ -52,6 +53,20 @@ def test_script_in_a_message_is_shown_as_text(world):
     page = world.at_desk("priya").get(f"/desk/cases/{case}").text
     assert "<script>alert" not in page and "<img src=x" not in page and "<b>bold" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_who_must_not_be_told_stands_above_everything_else(world):
+    case = world.case()
+    with world.core.uow() as uow:
+        chat = uow.handover(case).conversation_id
+        keep_from(uow, chat, "not my <b>stepdad</b>", world.core.now())
+        keep_from(uow, chat, "dont ring home", world.core.now())
+        uow.commit()
+    page = world.at_desk("priya").get(f"/desk/cases/{case}").text
+    top = page[: page.index("head-state")]
+    assert "Who must not be told" in top
+    assert "not my &lt;b&gt;stepdad&lt;/b&gt;" in top and "dont ring home" in top
+    assert page.count("dont ring home") == 1
 
 
 def test_accepting_makes_it_mine_and_silences_the_bot(world):

@@ -193,9 +193,9 @@ def test_a_page_whose_session_ended_says_so(world, served, chromium):
 
 def test_six_open_chats_leave_room_to_send(world, served, chromium):
     cases = [world.case() for _ in range(7)]
-    page = sign_in(chromium, world, served, "priya")
+    page, priya = sign_in(chromium, world, served, "priya"), world.at_desk("priya")
     for case in cases:
-        world.at_desk("priya").post(f"/desk/cases/{case}/accept")
+        priya.post(f"/desk/cases/{case}/accept")
         tab = page.context.new_page()
         tab.goto(f"{served}/desk/cases/{case}")
     box = tab.get_by_label("Your message to the person")

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from anyio import sleep
+import time_machine
 
 from bot.desk import sign_in
+from bot.desk.attempts import Attempts
 from bot.desk.passwords import WeakPassword, check_password, hash_password, verify_password
-from tests.desk.world import PASSWORD, email
-
-
-@pytest.fixture
-def no_delay(monkeypatch) -> list[float]:
-    """What each attempt would have waited, without the waiting."""
-    waited: list[float] = []
-
-    async def note(seconds: float) -> None:
-        waited.append(seconds)
-        await sleep(0)
-
-    monkeypatch.setattr(sign_in, "sleep", note)
-    return waited
+from tests.desk.world import PASSWORD, World, email
 
 
 def test_a_right_password_opens_the_desk(world):
@@ -74,12 +63,33 @@ def test_a_locked_account_can_still_use_a_link(world, no_delay):
     assert browser.post("/desk/sign-in/link", token=world.link("tom")).status_code == 303
 
 
-def test_failures_over_all_accounts_lock_passwords_for_a_while():
-    attempts = sign_in.Attempts()
+def test_failures_over_all_accounts_lock_passwords_for_a_while(world):
+    attempts = Attempts(world.core)
     for n in range(100):
-        assert attempts.begin(f"account {n}")
-        attempts.failed()
-    assert not attempts.begin("somebody else")
+        assert attempts.begin(f"account {n}") == 0
+    assert attempts.begin("somebody else") is None
+
+
+def test_a_restart_forgets_no_failure(world):
+    for n in range(5):
+        assert Attempts(world.core).begin("an account") == (0 if n == 0 else 0.2 * 2 ** (n - 1))
+    again = World(world.core)
+    assert again.app.routes[0].app.state.desk.attempts.begin("an account") is None
+
+
+def test_a_locked_account_opens_again_after_its_time(world):
+    with time_machine.travel(world.core.now(), tick=False) as clock:
+        for _ in range(5):
+            Attempts(world.core).begin("an account")
+        assert Attempts(world.core).begin("an account") is None
+        clock.shift(timedelta(minutes=16))
+        assert Attempts(world.core).begin("an account") == 0
+
+
+def test_guesses_at_once_count_as_many(world):
+    with ThreadPoolExecutor(8) as pool:
+        begun = list(pool.map(lambda _: Attempts(world.core).begin("an account"), range(12)))
+    assert len([wait for wait in begun if wait is not None]) == 5
 
 
 def test_a_link_works_once_and_not_when_it_is_old(world):
@@ -121,18 +131,44 @@ def test_signing_out_ends_the_session_on_the_server(world):
     assert stolen.get("/desk/").status_code == 303
 
 
-def test_a_session_ends_after_its_hours_and_when_somebody_leaves(world):
+def test_a_session_ends_when_somebody_leaves(world):
     browser = world.at_desk("priya")
     with world.core.uow() as uow:
         uow.staff_member("priya").active = False
         uow.commit()
     assert browser.get("/desk/").headers["location"] == "/desk/sign-in"
-    browser = world.at_desk("tom")
-    token = browser.client.cookies["earshot_desk"]
-    with world.core.uow() as uow:
-        now = world.core.now()
-        assert sign_in.who_is(uow, token, now + timedelta(hours=11)).staff_id == "tom"
-        assert sign_in.who_is(uow, token, now + timedelta(hours=13)) is None
+
+
+def test_a_session_ends_after_its_hours_however_busy(world):
+    with time_machine.travel(world.core.now(), tick=False) as clock:
+        browser = world.at_desk("tom")
+        for _ in range(14):
+            clock.shift(timedelta(minutes=50))
+            assert browser.get("/desk/").status_code == 200
+        clock.shift(timedelta(minutes=30))
+        assert browser.get("/desk/").status_code == 303
+
+
+def test_a_session_that_lies_idle_ends_and_a_page_that_refreshes_itself_is_idle(world):
+    with time_machine.travel(world.core.now(), tick=False) as clock:
+        browser = world.at_desk("tom")
+        for _ in range(3):
+            clock.shift(timedelta(minutes=25))
+            answer = browser.get("/desk/queue", **{"x-fragment": "1", "accept": "*/*"})
+        assert answer.status_code == 401
+        used = world.at_desk("tom")
+        for _ in range(3):
+            clock.shift(timedelta(minutes=25))
+            assert used.get("/desk/").status_code == 200
+
+
+def test_one_person_has_only_so_many_sessions_and_the_oldest_ends(world):
+    with time_machine.travel(world.core.now(), tick=False) as clock:
+        browsers = []
+        for _ in range(world.core.settings.staff_sessions + 1):
+            browsers.append(world.at_desk("tom"))
+            clock.shift(timedelta(seconds=2))
+        assert [b.get("/desk/").status_code for b in browsers] == [303] + [200] * (len(browsers) - 1)
 
 
 def test_a_new_password_signs_out_everywhere(world):

@@ -7,7 +7,9 @@ import secrets
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
 
+import pyotp
 from cryptography.fernet import Fernet
+from sqlalchemy import select
 from starlette.applications import Starlette
 from starlette.routing import Mount
 from starlette.testclient import TestClient
@@ -17,11 +19,12 @@ from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.content import Content
 from bot.desk.app import desk_app
+from bot.desk.sessions import make_invitation
 from bot.desk.sign_in import hash_password, make_link
 from bot.messages import Channel, Sender
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level
 from bot.settings import ROOT, Settings
-from bot.store.models import Base, Conversation, Place, Shift, Staff
+from bot.store.models import AuditEntry, Base, Conversation, Place, Shift, Staff
 from bot.store.uow import open_store
 
 PASSWORD = "three wet umbrellas"
@@ -49,9 +52,10 @@ def _stored_password() -> str:
     return hash_password(PASSWORD)
 
 
-def make_core(folder) -> Core:
+def make_core(folder, **more) -> Core:
     """A core on an empty SQLite database in ``folder``, with the real words."""
     settings = Settings(
+        **more,
         keys=Fernet.generate_key().decode(),
         lookup_key=secrets.token_hex(32),
         database_url=f"sqlite:///{folder / 'desk.db'}",
@@ -186,6 +190,27 @@ class World:
             uow.commit()
             return token
 
+    def invitation(self, staff_id: str, **more) -> str:
+        """The token of an invitation from the lead."""
+        with self.core.uow() as uow:
+            token = make_invitation(uow, staff_id, self.core.now(), "lena", **more)
+            uow.commit()
+            return token
+
+    def has_factor(self, staff_id: str) -> str:
+        """Somebody has a second factor; gives its secret."""
+        secret = pyotp.random_base32()
+        with self.core.uow() as uow:
+            uow.staff_member(staff_id).totp_secret = secret
+            uow.commit()
+        return secret
+
+    def log(self) -> list[tuple[str, str, str | None]]:
+        """``(actor, action, subject)`` of the whole audit log."""
+        with self.core.store.read() as uow:
+            entries = uow.session.scalars(select(AuditEntry).order_by(AuditEntry.id)).all()
+            return [(entry.actor, entry.action, entry.subject) for entry in entries]
+
     def browser(self) -> Browser:
         """A browser that is not signed in."""
         return Browser(TestClient(self.app, follow_redirects=False))
@@ -216,5 +241,7 @@ class Browser:
 
     def token(self) -> str:
         """The CSRF token of this session."""
-        found = re.search(r'name="csrf" content="([^"]+)"', self.get("/desk/").text)
-        return found[1] if found else ""
+        for path in ("/desk/", "/desk/second-factor", "/desk/second-factor/set-up"):
+            if found := re.search(r'name="csrf" content="([^"]+)"', self.get(path).text):
+                return found[1]
+        return ""

@@ -2,63 +2,36 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 import time_machine
 from rasa.core.agent import Agent
-from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
-from rasa.utils.endpoints import EndpointConfig
-from rasa_sdk.executor import ActionExecutor
+from rasa.core.tracker_store import TrackerStore
 
 import bot.bootstrap
 from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.conversation import Conversations
 from bot.messages import Channel, InboundMessage, Kind, Sender
+from bot.nlu.wording import FreshWords
 from bot.operate.model import train
+from bot.operate.transcripts import ActionsHere, RasaHere
 from bot.risk import detector
 from tests.actions.conftest import TUESDAY_NOON
-
-
-class ActionsHere(EndpointConfig):
-    """The action server without the server: Rasa's requests are run by rasa-sdk in this process."""
-
-    def __init__(self) -> None:
-        super().__init__(url="http://127.0.0.1")
-        self._executor = ActionExecutor()
-        self._executor.register_package("actions")
-
-    async def request(self, *args: Any, json: Mapping[str, Any], **kwargs: Any) -> Any:
-        """Run the action that Rasa asks for."""
-        return await self._executor.run(json)
-
-
-class RasaHere:
-    """The dialogue, asked as over REST."""
-
-    def __init__(self, agent: Agent) -> None:
-        self._agent = agent
-
-    async def ask(
-        self, conversation_id: str, text: str, metadata: Mapping[str, Any], timeout: float
-    ) -> list[dict[str, Any]]:
-        """The replies to one message."""
-        channel = CollectingOutputChannel()
-        await self._agent.handle_message(
-            UserMessage(text, channel, conversation_id, input_channel="rest", metadata=dict(metadata))
-        )
-        return channel.messages
 
 
 class YoungPerson:
     """Whoever sits at the other end: says something, presses something, sees what is said."""
 
-    def __init__(self, core: Core, conversations: Conversations, chat: str) -> None:
-        self._core, self._conversations, self._chat = core, conversations, chat
+    def __init__(self, core: Core, conversations: Conversations, chat: str, trackers: TrackerStore) -> None:
+        self._core, self._conversations, self.chat = core, conversations, chat
+        self.trackers = trackers
         self._ids = itertools.count(1)
 
     async def says(self, text: str) -> list[str]:
@@ -73,6 +46,20 @@ class YoungPerson:
                     return await self._sends(kind=Kind.CHOICE, choice=choice["id"])
         raise AssertionError(f"was not offered: {title}")
 
+    @contextlib.asynccontextmanager
+    async def what_if(self) -> AsyncIterator[None]:
+        """What is said inside is taken back at the end, by us, by the database and by Rasa."""
+        tracker = await self.trackers.retrieve(self.chat)
+        if tracker is None:
+            tracker = await self.trackers.create_tracker(self.chat, append_action_listen=False)
+        path = str(self._core.store.engine.url.database)
+        with contextlib.closing(sqlite3.connect(path)) as house:
+            with contextlib.closing(sqlite3.connect(":memory:")) as kept:
+                house.backup(kept)
+                yield
+                kept.backup(house)
+        await self.trackers.save(tracker)
+
     def offered(self) -> list[str]:
         """The titles of the choices in the newest message."""
         return [choice["title"] for choice in self._transcript()[-1].choices or ()]
@@ -80,16 +67,16 @@ class YoungPerson:
     def handover(self) -> Any:
         """The open handover, if there is one."""
         with self._core.store.read() as uow:
-            return uow.open_handover_of(self._chat)
+            return uow.open_handover_of(self.chat)
 
     def _transcript(self) -> list[Any]:
         with self._core.store.read() as uow:
-            return list(uow.messages(self._chat))
+            return list(uow.messages(self.chat))
 
     async def _sends(self, **what: Any) -> list[str]:
         before = len(self._transcript())
         await self._conversations.take_turn(
-            InboundMessage(self._chat, Channel.WEB, f"m{next(self._ids)}", **what)
+            InboundMessage(self.chat, Channel.WEB, f"m{next(self._ids)}", **what)
         )
         return [m.text for m in self._transcript()[before:] if m.sender == Sender.BOT.value]
 
@@ -98,7 +85,7 @@ class YoungPerson:
 def agent() -> Agent:
     """The trained model of today's files; trained first if it is not there."""
     logging.getLogger("rasa").setLevel(logging.ERROR)
-    return Agent.load(str(train()), action_endpoint=ActionsHere())
+    return Agent.load(str(train()), generator=FreshWords(), action_endpoint=ActionsHere())
 
 
 @pytest.fixture
@@ -110,5 +97,5 @@ async def young_person(core: Core, agent: Agent, monkeypatch: pytest.MonkeyPatch
     conversations = Conversations(core, RasaHere(agent), detector.assess, Changes(core.store))
     with time_machine.travel(TUESDAY_NOON, tick=True):
         started = await conversations.start_web()
-        yield YoungPerson(core, conversations, started.conversation_id)
+        yield YoungPerson(core, conversations, started.conversation_id, agent.tracker_store)
     bot.bootstrap.core.cache_clear()

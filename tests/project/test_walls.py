@@ -20,6 +20,7 @@ KNOWS_RASA = (
     "bot/risk/policy.py",
     "bot/store/tracker.py",
     "bot/risk/evaluation",
+    "bot/operate/transcripts.py",
 )
 #: The core: rules that take plain values and know neither the database, nor a channel, nor Rasa.
 PURE = ("bot/rota.py", "bot/messages.py", "bot/risk/taxonomy.py", "bot/risk/detector.py", "bot/codes.py")

@@ -5,8 +5,8 @@ In a test: ``with TelegramApi() as api: api.person(1001).says("hello")``. For wh
 :meth:`TelegramApi.control`.
 
 It keeps updates until a getUpdates call confirms them, ends the older of two polls with 409, refuses what
-the Bot API refuses, and can be told to be full or down. It never pushes to a webhook: setWebhook is
-kept and makes getUpdates fail, as there.
+the Bot API refuses, and can be told to be full or down. To a webhook it pushes only when a test says so
+(:meth:`TelegramApi.pushes`), since there is no TLS on loopback.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -174,6 +175,25 @@ class TelegramApi(BotMethods):
     def comes_back(self) -> None:
         """The outage is over."""
         self.down = False
+
+    async def pushes(self, client: httpx.AsyncClient) -> list[int]:
+        """Push what is pending to the webhook, through ``client`` in place of the public address.
+
+        Each update is taken off the list when the webhook answered 200, as there; the statuses are
+        returned.
+        """
+        headers = {"X-Telegram-Bot-Api-Secret-Token": self.webhook.get("secret_token") or ""}
+        path = httpx.URL(self.webhook["url"]).path
+        statuses = []
+        for update in list(self._updates):
+            answer = await client.post(path, json=update, headers=headers)
+            statuses.append(answer.status_code)
+            with self._lock:
+                if answer.status_code == 200:
+                    self._updates.remove(update)
+                else:
+                    self.push_failed_at = time.time()
+        return statuses
 
     def called(self, method: str) -> list[Call]:
         """The calls of one method so far."""

@@ -1,9 +1,12 @@
-"""A Telegram door with the stand-in Bot API before it and a core that only remembers behind it."""
+"""A Telegram door with the stand-in Bot API before it and a core that only remembers behind it.
+
+The core is one object for both of the door's needs: ``Conversations`` and ``Record``.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -18,15 +21,29 @@ from bot.conversation import NoSuchConversation, UnknownChoice
 from bot.messages import Channel, Choice, InboundMessage, Kind, OutboundMessage, Sender
 from tests.standins.telegram_api import TelegramApi
 
-WORDS = Path(__file__).resolve().parents[2] / "data" / "responses" / "telegram.yml"
+WORDS = Path(__file__).resolve().parents[2] / "data" / "responses"
 
 
 def telegram_words() -> Content:
-    """The real words of the Telegram door, with an opening to go with them."""
+    """The real words of the Telegram door and the doors, with an opening to go with them."""
     responses: dict[str, tuple[Variation, ...]] = {"opening": (Variation("Hello from the opening."),)}
-    for name, variations in yaml.safe_load(WORDS.read_text(encoding="utf-8"))["responses"].items():
-        responses[name] = tuple(Variation(v["text"], tuple(v.get("buttons", ()))) for v in variations)
+    for file in ("telegram", "opening"):
+        document = yaml.safe_load((WORDS / f"{file}.yml").read_text(encoding="utf-8"))
+        for name, variations in document["responses"].items():
+            if file == "telegram" or name == "utter_opening_doors":
+                responses[name] = tuple(Variation(v["text"], tuple(v.get("buttons", ()))) for v in variations)
     return Content(responses, {})
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What the door wrote into a transcript by itself."""
+
+    conversation_id: str
+    client_id: str
+    title: str
+    kind: Kind
+    payload: str | None
 
 
 @dataclass
@@ -36,6 +53,11 @@ class RecordingConversations:
     content: Content
     messages: list[InboundMessage] = field(default_factory=list)
     said: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[Noted] = field(default_factory=list)
+    had_cases: set[str] = field(default_factory=set)
+    with_worker: set[str] = field(default_factory=set)
+    typing: asyncio.Queue[str] = field(default_factory=asyncio.Queue)  # conversations a worker types in
+    thinking: float = 0.0  # seconds to answer
     opened: list[tuple[str, str | None]] = field(default_factory=list)
     erased: list[str] = field(default_factory=list)
     reachable: dict[str, bool] = field(default_factory=dict)
@@ -81,6 +103,7 @@ class RecordingConversations:
         return self._next(message.conversation_id)
 
     async def answer(self, conversation_id: str) -> None:
+        await asyncio.sleep(self.thinking)
         waiting = self._unanswered.get(conversation_id, [])
         while waiting:
             self._put(conversation_id, f"heard {waiting.pop(0)}")
@@ -90,6 +113,41 @@ class RecordingConversations:
         self._live(conversation_id)
         self.said.append((conversation_id, response))
         self._put(conversation_id, self.content.say(response, **values))
+
+    async def note(
+        self,
+        conversation_id: str,
+        client_id: str,
+        title: str,
+        *,
+        kind: Kind = Kind.CHOICE,
+        payload: str | None = None,
+        says: Sequence[str] = (),
+        offers: Sequence[str] = (),
+    ) -> bool:
+        self._check()
+        self._live(conversation_id)
+        if await self.seen(conversation_id, client_id):
+            return False
+        self.notes.append(Noted(conversation_id, client_id, title, kind, payload))
+        for response in (*says, *(() if conversation_id in self.with_worker else offers)):
+            await self.say(conversation_id, response)
+        if payload:
+            self._unanswered.setdefault(conversation_id, []).append(len(self.notes))
+        return True
+
+    async def seen(self, conversation_id: str, client_id: str) -> bool:
+        return any((n.conversation_id, n.client_id) == (conversation_id, client_id) for n in self.notes)
+
+    async def has_spoken(self, conversation_id: str) -> bool:
+        return any(each.conversation_id == conversation_id for each in (*self.messages, *self.notes))
+
+    async def had_case(self, conversation_id: str) -> bool:
+        return conversation_id in self.had_cases
+
+    async def workers_typing(self) -> AsyncIterator[str]:
+        while True:
+            yield await self.typing.get()
 
     async def erase(self, conversation_id: str) -> bool:
         self._live(conversation_id)
@@ -116,6 +174,10 @@ class RecordingConversations:
     def responses(self) -> list[str]:
         """The responses said, in order."""
         return [name for _, name in self.said]
+
+    def titles(self) -> list[str]:
+        """What the door noted by itself, in order."""
+        return [note.title for note in self.notes]
 
     def texts(self, address: int | None = None) -> list[str]:
         """The words taken, of one chat or of all."""
@@ -167,7 +229,7 @@ async def open_door(
 ) -> AsyncIterator[TelegramChannel]:
     """A started channel with an outbox behind it, stopped at the end."""
     channel = TelegramChannel(
-        token or api.token, core, core.content, api.base_url, poll_seconds=5, retry_seconds=0.05
+        token or api.token, core, core.content, core, api.base_url, poll_seconds=5, retry_seconds=0.05
     )
     pump = asyncio.create_task(deliver_forever(channel, core.outbox))
     await channel.start()

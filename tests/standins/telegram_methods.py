@@ -38,6 +38,7 @@ class BotMethods:
 
     def __init__(self) -> None:
         self.commands: list[Json] = []
+        self.profile: Json = {"description": "", "short_description": ""}
         self.webhook: Json = {}
         self.popups: dict[str, Json] = {}
         self.down = False
@@ -47,6 +48,7 @@ class BotMethods:
         self._updates: list[Json] = []
         self._allowed: list[str] | None = None
         self._poll = 0
+        self.push_failed_at = 0.0  # when the webhook last answered something else than 200
 
     def wants(self, kind: str) -> bool:
         """Whether the bot asked for this kind of update."""
@@ -144,6 +146,29 @@ class BotMethods:
         self.commands = commands
         return True
 
+    def _do_deletemycommands(self, params: Json) -> bool:
+        if params.get("scope"):
+            self.commands = []
+        return True
+
+    def _do_getmydescription(self, _: Json) -> Json:
+        return {"description": self.profile["description"]}
+
+    def _do_setmydescription(self, params: Json) -> bool:
+        return self._describe("description", params, 512)
+
+    def _do_getmyshortdescription(self, _: Json) -> Json:
+        return {"short_description": self.profile["short_description"]}
+
+    def _do_setmyshortdescription(self, params: Json) -> bool:
+        return self._describe("short_description", params, 120)
+
+    def _describe(self, key: str, params: Json, longest: int) -> bool:
+        if len(text := str(params.get(key) or "")) > longest:
+            raise ApiError(400, "Bad Request: description is too long")
+        self.profile[key] = text
+        return True
+
     def _do_leavechat(self, params: Json) -> bool:
         chat = self._reachable(params)
         if chat.shape["type"] == "private":
@@ -158,7 +183,22 @@ class BotMethods:
         if secret is not None and not re.fullmatch(r"[\w-]{1,256}", str(secret)):
             raise ApiError(400, "Bad Request: secret token contains unallowed characters")
         self.webhook = {"url": url, "secret_token": secret}
+        if params.get("allowed_updates") is not None:
+            self._allowed = params["allowed_updates"]
         return True
+
+    def _do_getwebhookinfo(self, _: Json) -> Json:
+        info: Json = {
+            "url": self.webhook.get("url", ""),
+            "has_custom_certificate": False,
+            "pending_update_count": len(self._updates),
+        }
+        if self._allowed:
+            info["allowed_updates"] = self._allowed
+        if self.push_failed_at:
+            info["last_error_date"] = int(self.push_failed_at)
+            info["last_error_message"] = "Wrong response from the webhook"
+        return info
 
     def _do_deletewebhook(self, params: Json) -> bool:
         self.webhook = {}
@@ -191,7 +231,7 @@ async def params_of(request: Request) -> Json:
         given.update(await request.json())
     else:
         given.update(await request.form())
-    for key in ("reply_markup", "commands", "allowed_updates", "link_preview_options"):
+    for key in ("reply_markup", "commands", "allowed_updates", "link_preview_options", "scope"):
         if isinstance(given.get(key), str):
             try:
                 given[key] = json.loads(given[key])

@@ -183,9 +183,9 @@ class Person(_Visitor):
         """What appeared over the chat after a press."""
         return [popup["text"] for popup in self.api.popups.values() if popup["text"]]
 
-    def reacts(self) -> int:
-        """Put a heart under a message."""
-        return self.api.push(shapes.odd_updates(self.id)["reaction"]())
+    def reacts(self, new: str = "❤", old: str = "") -> int:
+        """Put a sign under a message, or change it; an empty one takes it away."""
+        return self.api.push(shapes.reaction(self.chat.shape, self.user, old, new))
 
     def blocks_bot(self) -> int:
         """Press "block"."""

@@ -187,21 +187,33 @@ def membership(chat: Json, by: Json, old: str, new: str) -> Json:
     }
 
 
+def reaction(chat: Json, by: Json, old: str, new: str) -> Json:
+    """A sign under a message was put, changed or taken away (an empty one)."""
+    return {
+        "message_reaction": {
+            "chat": chat,
+            "message_id": 1,
+            "user": by,
+            "date": int(time.time()),
+            "old_reaction": [{"type": "emoji", "emoji": old}] if old else [],
+            "new_reaction": [{"type": "emoji", "emoji": new}] if new else [],
+        }
+    }
+
+
 def odd_updates(chat_id: int) -> dict[str, Callable[[], Json]]:
     """Updates that are no message of this person to us: none may be answered, none may break anything."""
     who, chat = user(chat_id), private_chat(chat_id)
     text_from_bot = message(chat, 9_001, _OTHER_BOT, text="I am a bot too")
-    reaction = {"type": "emoji", "emoji": "❤"}
     return {
         "other_bot": lambda: {"message": text_from_bot},
-        "reaction": lambda: {
-            "message_reaction": {
-                "chat": chat,
+        "reaction_taken_back": lambda: reaction(chat, who, "❤", ""),
+        "reaction_count": lambda: {
+            "message_reaction_count": {
+                "chat": group_chat(-100200301, "channel"),
                 "message_id": 1,
-                "user": who,
                 "date": int(time.time()),
-                "old_reaction": [],
-                "new_reaction": [reaction],
+                "reactions": [{"type": {"type": "emoji", "emoji": "❤"}, "total_count": 1}],
             }
         },
         "inline_query": lambda: {"inline_query": {"id": "1", "from": who, "query": "hi", "offset": ""}},

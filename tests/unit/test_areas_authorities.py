@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from bot.areas.authorities import AreaDataError, Authorities
+from bot.areas.served import UnknownAuthority, served, serves
 from bot.settings import ROOT
 
 FOLDER = ROOT / "data" / "areas"
@@ -151,3 +152,21 @@ def test_a_wrong_file_is_refused_with_its_name_and_what_is_wrong(
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(AreaDataError, match="Restore data/areas"):
         Authorities.load(tmp_path / "nothing")
+
+
+def test_a_deployment_names_whom_it_serves_by_code_or_by_name(authorities: Authorities) -> None:
+    assert served(" surrey, E08000039 ", authorities) == {"E10000030", "E08000039"}
+
+
+def test_without_the_setting_everybody_is_served(authorities: Authorities) -> None:
+    assert all(serves(served("", authorities), body) for body in authorities)
+
+
+def test_with_the_setting_only_those_are_served(authorities: Authorities) -> None:
+    codes = served("Surrey", authorities)
+    assert [body.name for body in authorities if serves(codes, body)] == ["Surrey"]
+
+
+def test_a_name_that_is_no_authority_is_named_with_the_remedy(authorities: Authorities) -> None:
+    with pytest.raises(UnknownAuthority, match="Atlantis is no authority of data/areas"):
+        served("Surrey, Atlantis", authorities)

@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime, timezone
 
 import pytest
 
 from bot import handover, transcript
 from bot.bootstrap import Core
 from bot.changes import Changes
+from bot.codes import HIDDEN
 from bot.conversation import (
     Conversations,
     EmptyMessage,
     MessageTooLong,
     NoSuchConversation,
     UnknownChoice,
+    give_code,
     own_words,
 )
 from bot.doors import UnknownSpeaker
 from bot.floor import read_answer
 from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
+from bot.passing_on import keep_draft
 from bot.risk import detector
 from bot.risk.taxonomy import Finding, Level, Memory
 from tests.conftest import ScriptedDialogue
 
 DISCLOSURE = "my stepdad hits me when hes had a drink"
 OVERDOSE = "ive taken loads of paracetamol"
+#: A Tuesday on which the day team is there.
+NOON = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
 SAFETY = {"custom": {"earshot": {"safety": "high"}}}
 
 
@@ -241,6 +247,63 @@ async def test_the_code_brings_a_conversation_back_however_it_is_typed(conversat
         await conversations.resume("five words that are wrong")
 
 
+async def test_the_code_typed_back_is_checked_and_then_kept_by_nobody(conversations, core, dialogue) -> None:
+    started = await conversations.start_web()
+    nearly = started.return_code.split("-")
+    nearly[2] = "wrongword"
+    await conversations.take_turn(message(started.conversation_id, " ".join(nearly)))
+    assert said(core, started.conversation_id)[-1].startswith("Nearly. Word 3 ")
+    await conversations.take_turn(message(started.conversation_id, started.return_code, "m2"))
+    assert said(core, started.conversation_id)[-1] == core.content.say("utter_code_right")
+    assert dialogue.asked == []
+    with core.store.read() as uow:
+        assert uow.conversation(started.conversation_id).code is None
+        assert own_words(uow, started.conversation_id) == []
+    assert set(said(core, started.conversation_id, Sender.YOU)) == {HIDDEN}
+    assert (await conversations.resume(started.return_code)).conversation_id == started.conversation_id
+
+
+async def test_whoever_comes_back_sees_the_code_once_more_and_where_things_stand(conversations, core) -> None:
+    started = await conversations.start_web()
+    await conversations.take_turn(message(started.conversation_id, DISCLOSURE))
+    before = len(said(core, started.conversation_id))
+    await conversations.resume(started.return_code)
+    back = said(core, started.conversation_id)[before:]
+    assert len(back) == 3 and HIDDEN in back[1] and "the duty team" in back[2]
+    await conversations.resume(started.return_code)
+    assert not any(HIDDEN in text for text in said(core, started.conversation_id)[before + 3 :])
+    await conversations.take_turn(message(started.conversation_id, "hello again", "m2"))
+    with core.store.read() as uow:
+        assert uow.conversation(started.conversation_id).code is None
+
+
+async def test_whoever_comes_back_hears_who_has_read_it_and_what_came_of_it(conversations, core) -> None:
+    started = await conversations.start_web()
+    chat = started.conversation_id
+    await conversations.take_turn(message(chat, DISCLOSURE))
+    with core.uow() as uow:
+        case = uow.open_handover_of(chat)
+        handover.accept(uow, case.id, "sam-okafor", NOON)
+        uow.commit()
+    await conversations.resume(started.return_code)
+    assert "Sam Okafor has read it" in said(core, chat)[-1]
+    with core.uow() as uow:
+        handover.close(uow, case.id, "sam-okafor", "The nurse will see you.", NOON)
+        uow.commit()
+    await conversations.resume(started.return_code)
+    assert "The nurse will see you." in said(core, chat)[-1]
+
+
+async def test_a_new_code_ends_the_old_one(conversations, core) -> None:
+    started = await conversations.start_web()
+    with core.uow() as uow:
+        code = give_code(uow, uow.conversation(started.conversation_id, lock=True))
+        uow.commit()
+    assert (await conversations.resume(code)).conversation_id == started.conversation_id
+    with pytest.raises(NoSuchConversation):
+        await conversations.resume(started.return_code)
+
+
 async def test_a_speaker_goes_through_their_door(conversations, dialogue) -> None:
     await conversations.start_web("friend")
     assert dialogue.asked == ["/door_friend"]
@@ -282,6 +345,32 @@ async def test_a_level_never_goes_down_by_itself(conversations, core, chat) -> N
     await conversations.take_turn(message(chat, "who won the world cup", "m2"))
     with core.store.read() as uow:
         assert Memory.from_dict(uow.conversation(chat).memory).level is Level.HIGH
+
+
+async def test_a_wish_not_to_tell_somebody_is_kept_even_when_the_dialogue_is_down(
+    conversations, core, chat, dialogue
+) -> None:
+    dialogue.down = True
+    await conversations.take_turn(message(chat, DISCLOSURE))
+    await conversations.take_turn(message(chat, "dont tell my stepdad i said", "m2"))
+    assert open_case(core, chat).details["do_not_tell"] == "dont tell my stepdad i said"
+
+
+async def test_a_change_to_their_words_is_not_taken_for_a_new_worry(
+    conversations, core, chat, dialogue
+) -> None:
+    await conversations.take_turn(message(chat, "they leave me out of it all"))
+    with core.uow() as uow:
+        keep_draft(uow, chat, ["they leave me out of it all"])
+        uow.commit()
+    dialogue.replies = [{"text": "Shall I send it?"}, {"custom": {"earshot": {"asked": "consent"}}}]
+    await conversations.take_turn(message(chat, "pass it on", "m2"))
+    await conversations.take_turn(message(chat, "change 1 to they laugh at me", "m3"))
+    await conversations.take_turn(message(chat, "add that it was on monday", "m4"))
+    assert dialogue.asked[-2:] == [
+        '/change_words{"words": "change 1 to they laugh at me"}',
+        '/add_words{"words": "add that it was on monday"}',
+    ]
 
 
 async def test_own_words_are_what_was_typed_and_not_what_was_pressed(conversations, core, chat) -> None:

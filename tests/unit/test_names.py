@@ -36,3 +36,12 @@ def test_a_name_is_found_as_children_type_it(typed: str, meant: str | None) -> N
 )
 def test_a_place_is_found_without_its_kind(typed: str, meant: str | None) -> None:
     assert find_name(typed, PLACES) == meant
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [("oakfeild", "oak"), ("i go to brooksid", "brook"), ("brokside pls", "brook"), ("really", None)],
+)
+def test_a_misspelt_place_is_found_where_a_place_was_asked_for(typed: str, meant: str | None) -> None:
+    assert find_name(typed, PLACES, misspelt=True) == meant
+    assert find_name(typed, PLACES) is None

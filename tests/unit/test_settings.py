@@ -84,3 +84,10 @@ def test_production_refuses_to_run_without_tls() -> None:
     content = Content.load(ROOT / "data")
     with pytest.raises(SettingsError, match="TLS"):
         refuse_unless_safe(production(EARSHOT_ALLOW_UNSIGNED_WORDING="true"), content)
+
+
+@pytest.mark.parametrize("mode", ["demo", "production"])
+def test_an_area_that_is_not_known_refuses_to_start(mode: str) -> None:
+    settings = load_settings({**GOOD, "EARSHOT_MODE": mode, "EARSHOT_AREAS_SERVED": "Atlantis"})
+    with pytest.raises(SettingsError, match="EARSHOT_AREAS_SERVED: Atlantis"):
+        refuse_unless_safe(settings, Content.load(ROOT / "data"))

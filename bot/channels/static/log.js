@@ -151,7 +151,7 @@ export class Log {
     return element;
   }
 
-  #buildCard({ title, lines = [], choice }) {
+  #buildCard({ title, lines = [], choice, link }) {
     const element = this.#card.cloneNode(true);
     element.querySelector(".card-title").textContent = title;
     for (const line of lines) {
@@ -160,8 +160,19 @@ export class Log {
       writeWithNumbers(paragraph, line);
       element.append(paragraph);
     }
+    if (link) element.append(this.#link(link));
     if (choice) element.append(this.#button(choice));
     return element;
+  }
+
+  // Only to pages of this house: a card must not lead away from it.
+  #link({ title, href }) {
+    const anchor = document.createElement("a");
+    anchor.textContent = title;
+    if (/^\/(?!\/)/.test(href)) anchor.href = href;
+    anchor.target = "_blank";
+    anchor.rel = "noopener";
+    return anchor;
   }
 
   #button(choice) {

@@ -1,0 +1,81 @@
+"""Saying back a little of what was said: a feeling, how often, how long. Never a whole sentence."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import Any
+
+import yaml
+
+from bot.nlu.normaliser import Normaliser
+from bot.settings import ROOT
+
+#: "i feel so scared", "im really tired", "makes me sad": the feeling is their own and not denied.
+_OWN = (
+    r"\b(?:i|me|im|myself|feel|feels|feeling|felt)\b"
+    r"(?: (?!not\b|never\b|you\b|he\b|she\b|they\b)\w+){0,3}? "
+)
+_SINCE = re.compile(r"\bsince (?:i was \w+|year \w+|primary(?: school)?|christmas|summer|last year)\b")
+_AGE = re.compile(
+    r"\b(?:i am|im|aged?|age is) (1?\d)\b(?! (?:minutes?|hours?|days?|weeks?|months?|pounds?|stone))"
+)
+_YEAR = re.compile(r"\b(?:in year|year) (1?\d)\b")
+_MEANT = re.compile(r"\b(?:my|the) ([a-z]+(?: carer)?)")
+
+
+@lru_cache(maxsize=1)
+def _data() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "data" / "feelings.yml").read_text(encoding="utf-8"))
+
+
+@lru_cache(maxsize=1)
+def _normaliser() -> Normaliser:
+    return Normaliser.load(ROOT / "data")
+
+
+@lru_cache(maxsize=1)
+def _feeling() -> re.Pattern[str]:
+    return re.compile(_OWN + "(" + "|".join(map(re.escape, _data()["feelings"])) + r")\b")
+
+
+def plain(text: str) -> str:
+    """Text as plain words: lower case, text-speak and typos read."""
+    return " ".join(_normaliser().norms(text))
+
+
+def reflection(text: str) -> tuple[str, dict[str, str]] | None:
+    """The response that says back the most telling bit of a message, and its values; None if there is none.
+
+    >>> reflection("i feel so scared at night")
+    ('utter_reflect_feeling', {'feeling': 'scared'})
+    """
+    words = plain(text)
+    found = _feeling().search(words)
+    # "i do not feel sad": the guard inside the pattern sees what follows "feel", not what stands before it.
+    if found and not re.search(r"\b(?:not|never)(?: \w+)?\s*$", words[: found.start()]):
+        return "utter_reflect_feeling", {"feeling": found[1]}
+    for response, key in (("utter_reflect_often", "often"), ("utter_reflect_long", "long")):
+        if how := next((phrase for phrase in _data()[key] if phrase in words), None):
+            return response, {"how": how}
+    if found := _SINCE.search(words):
+        return "utter_reflect_long", {"how": found[0].replace("i was", "you were")}
+    return None
+
+
+def person_meant(text: str) -> str | None:
+    """Whom a correction names ("no i meant my brother"): a word of ``people``; None if none or two."""
+    named = {word for word in _MEANT.findall(plain(text)) if word in _data()["people"]}
+    return named.pop() if len(named) == 1 else None
+
+
+def age(text: str) -> int | None:
+    """The age in years that a child tells of themselves, outright or by school year; None if untold."""
+    words = plain(text)
+    if found := _AGE.search(words):
+        years = int(found[1])
+    elif found := _YEAR.search(words):
+        years = int(found[1]) + 5  # year 4 of school: eight or nine years old
+    else:
+        return None
+    return years if 4 <= years <= 18 else None

@@ -1,0 +1,31 @@
+"""A number to ring or text, for whoever asks for one: two at most, free ones, what fits the worry first."""
+
+from __future__ import annotations
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import EventType, SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions import _turns
+from actions._services import services_for
+
+
+class ActionGiveNumber(Action):
+    """Gives at most two numbers, and offers to stay."""
+
+    def name(self) -> str:
+        return "action_give_number"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        adult = _turns.adult_speaks(tracker)
+        dispatcher.utter_message(response="utter_numbers")
+        for service in services_for("adult" if adult else "child", tracker.get_slot("topic"), limit=2):
+            dispatcher.utter_message(
+                response="utter_number_card",
+                service=service["name"],
+                about=service["about"],
+                how=service["how"],
+                hours=service["hours"],
+            )
+        dispatcher.utter_message(response="utter_numbers_more")
+        return [SlotSet("asked", "nothing")]
