@@ -8,6 +8,7 @@ are interrupted at one turn a day, another one each day.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -47,7 +48,11 @@ def short_conversations() -> dict[str, Steps]:
     found: dict[str, Steps] = {}
     for path in sorted(HERE.glob("test_*.yml")):
         for story in yaml.safe_load(path.read_text(encoding="utf-8"))["stories"]:
-            typed = [str(step["user"]).strip() for step in story["steps"] if "user" in step]
+            typed = [
+                re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", str(step["user"]).strip())
+                for step in story["steps"]
+                if "user" in step
+            ]
             if typed and not any(words.startswith("/") for words in typed):
                 found[f"{path.stem}: {story['story']}"] = [("says", words) for words in typed]
     return found
@@ -61,6 +66,7 @@ SAFETY = (
     "utter_safety_high_self",
     "utter_safety_high_friend",
     "utter_safety_high_child",
+    "utter_safety_high_own_child",
     "utter_safety_immediate",
     "utter_safety_immediate_other",
     "utter_safety_added",

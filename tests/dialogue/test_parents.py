@@ -7,6 +7,7 @@ from datetime import datetime, timezone
 import pytest
 import time_machine
 
+from bot import handover
 from tests.dialogue.conftest import YoungPerson
 from tests.dialogue.test_conversations import one_of
 
@@ -41,11 +42,13 @@ async def test_a_mother_at_nine_on_a_saturday_night_is_heard_and_told_honestly_w
         assert "my son wont go to school" in seen[-1] and "07700 900123" in seen[-1]
         assert young_person.handover() is None
         seen = await young_person.presses("Yes, send it")
-    case = young_person.handover()
-    assert (case.kind, case.about) == ("early_help", "own_child")
-    assert case.details["contact_time"] == "in the evening" and case.details["come_along"] == "yes"
-    assert any(case.reference in text for text in seen)
-    assert not any(word in text for text in seen for word in ("9pm", "tonight"))  # nobody is there tonight
+        case = young_person.handover()
+        assert (case.kind, case.about) == ("early_help", "own_child")
+        assert case.details["contact_time"] == "in the evening" and case.details["come_along"] == "yes"
+        assert any(case.reference in text for text in seen)
+        with core.store.read() as uow:
+            standing = handover.status(uow, young_person.chat, core.now())
+    assert any(f"{standing.who}. You should hear from them by {standing.by_when}" in text for text in seen)
 
 
 async def test_a_parent_who_comes_back_is_told_where_the_request_is(young_person, core):
@@ -85,7 +88,7 @@ async def reports(person: YoungPerson, where: str) -> list[str]:
     """A report up to the place."""
     await person.presses("I'm worried about a child")
     await person.presses("Report it now")
-    await person.says("the little ones next door are always dirty and asking for food")
+    await person.says("the kids next door wear the same dirty clothes every day")
     await person.presses("No")
     await person.says("since the summer")
     return await person.says(where)
@@ -95,7 +98,7 @@ async def test_a_neighbour_without_proof_reports_by_postcode_without_a_name(youn
     await young_person.presses("I'm worried about a child")
     assert one_of(await young_person.presses("I have no proof"), core, "utter_no_proof")
     await young_person.says("i want to report a concern")
-    await young_person.says("the little ones next door are always dirty and asking for food")
+    await young_person.says("the kids next door wear the same dirty clothes every day")
     await young_person.presses("No")
     await young_person.says("since the summer")
     seen = await young_person.says("12 Mill Lane, gu1 1aa")
@@ -131,7 +134,7 @@ async def test_a_grandmother_in_scotland_is_sent_to_scotlands_way(young_person):
 
 async def test_danger_now_is_999_first_and_the_report_goes_on(young_person, core):
     await young_person.says("i want to report a concern")
-    await young_person.says("the little ones next door are always dirty and asking for food")
+    await young_person.says("the kids next door wear the same dirty clothes every day")
     seen = await young_person.presses("Yes")
     assert "999" in seen[0]
     assert young_person.handover().level == "immediate"
@@ -147,7 +150,7 @@ async def test_danger_now_is_999_first_and_the_report_goes_on(young_person, core
 
 async def test_a_no_after_danger_is_honest_about_who_knows(young_person, core):
     await young_person.says("i want to report a concern")
-    await young_person.says("the little ones next door are always dirty and asking for food")
+    await young_person.says("the kids next door wear the same dirty clothes every day")
     await young_person.presses("Yes")
     await all_the_way(young_person, "right now", "Guildford", "skip")
     assert one_of(await young_person.presses("No, don't send it"), core, "utter_concern_not_sent_but_known")
@@ -155,7 +158,7 @@ async def test_a_no_after_danger_is_honest_about_who_knows(young_person, core):
 
 @pytest.mark.parametrize(
     "words",
-    ["I'm going to hurt her", "i think i might hurt my baby", "i smacked him and it left a mark"],
+    ["I'm going to hurt her", "i think i might hurt my baby", "im scared ill hurt him"],
 )
 async def test_a_parent_who_is_afraid_of_hurting_their_child_is_not_lost(young_person, core, words):
     await young_person.presses("I'm a parent or carer")
@@ -228,8 +231,14 @@ async def test_the_copy_is_word_for_word_what_the_desk_has(young_person):
     seen = await young_person.presses("Yes, send it")
     case = young_person.handover()
     assert case.details["contact"] == "ring my sister on 07700 900321"
-    copy = next(text for text in seen if case.reference in text)
+    copy = next(text for text in seen if text.startswith("Your copy") and case.reference in text)
     assert all(words in copy for words in case.details.values())
+
+
+async def test_what_to_do_while_waiting_is_there_after_the_request(young_person, core):
+    await asks_for_help(young_person)
+    await young_person.presses("Yes, send it")
+    assert one_of(await young_person.presses("While I wait"), core, "utter_waiting_meanwhile_adult")
 
 
 @pytest.mark.parametrize("word", ["stop", "i dont want to talk anymore"])
