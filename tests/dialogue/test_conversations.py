@@ -61,7 +61,7 @@ async def test_a_child_chooses_a_named_adult_and_their_own_words_go_after_a_yes(
     await young_person.presses("Yes, show me who")
     await young_person.presses("Oakfield Secondary School")
     seen = await young_person.presses("Choose Mr Reilly")
-    assert any("they pick on me every day at school\nnobody sits with me at lunch" in text for text in seen)
+    assert "1. they pick on me every day at school\n2. nobody sits with me at lunch" in seen
     assert young_person.handover() is None
     seen = await young_person.presses("Yes, send it")
     assert any("Mr Reilly" in text for text in seen)

@@ -62,7 +62,25 @@ def words_in_code() -> tuple[frozenset[str], tuple[re.Pattern[str], ...]]:
     return frozenset(plain), patterns
 
 
+#: Actions that answer with the response that is called like the intent.
+ANSWER_BY_NAME = frozenset({"action_answer_question", "action_hear_parent"})
+
+
+@lru_cache(maxsize=1)
+def answered_by_name() -> frozenset[str]:
+    """The intents that rules and stories hand to such an action."""
+    return frozenset(
+        step["intent"]
+        for steps in PATHS.values()
+        if ANSWER_BY_NAME & {step.get("action") for step in steps}
+        for step in steps
+        if "intent" in step
+    )
+
+
 def is_said(name: str) -> bool:
+    if name.removeprefix("utter_").removesuffix("_adult") in answered_by_name():
+        return True
     plain, patterns = words_in_code()
     if name in plain or any(pattern.fullmatch(name) for pattern in patterns):
         return True
