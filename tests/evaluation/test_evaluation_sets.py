@@ -89,7 +89,8 @@ def test_the_adapter_and_its_provenance_lie_together() -> None:
     ("path", "measure", "least"),
     # Two points under what docs/risk_model_card.md measured: a fall is noticed, not hidden.
     [
-        (HELD_OUT, "sensitivity", 0.92), (HELD_OUT, "immediate recall", 0.88), (HELD_OUT, "specificity", 0.82),
+        (HELD_OUT, "sensitivity", 0.92), (HELD_OUT, "immediate recall", 0.88),
+        (HELD_OUT, "specificity", 0.82),
         (HELD_OUT, "category recall", 0.85), (HELD_OUT, "about", 0.81),
         (FRESH, "sensitivity", 0.84), (FRESH, "immediate recall", 0.88), (FRESH, "specificity", 0.90),
         (FRESH, "category recall", 0.88), (FRESH, "about", 0.82),
