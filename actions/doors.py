@@ -6,7 +6,8 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions import _turns
+from actions import _rounds, _turns
+from actions.neglect import go_on
 from bot import conversation
 from bot.bootstrap import core
 
@@ -26,6 +27,9 @@ class ActionGoThroughDoor(Action):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
         door = _turns.intent(tracker)
+        open_now = None if _turns.pressed(tracker) else _rounds.open_question(tracker)
+        if open_now:  # "my nans house" answers the question that was asked; it is no new door
+            return go_on(dispatcher, tracker, *open_now)
         if tracker.get_slot("about") and not _turns.sure(tracker):
             # "my stepdad" sounds like a door; whoever came through one does not change it by a guess.
             dispatcher.utter_message(response="utter_listening")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actions._rounds import SIGN, SIGNS
+from actions.doors import ActionGoThroughDoor
 from actions.fallback import ActionFallback
 from actions.neglect import ActionBeginRound, ActionGoOn, ActionMakePlan, signs_in
 from actions.small_talk import ActionImOk, ActionSkip
@@ -152,3 +153,17 @@ def test_what_sounds_like_something_else_is_an_answer_too(child: Child):
     child.hears(ActionMakePlan(), "tonight")
     said = child.hears(ActionFallback(), "out_of_scope", "my cat and a hot drink")
     assert said.slots["told"] == ["utter_ask_plan_where: my cat and a hot drink"]
+
+
+def test_an_answer_that_sounds_like_a_door_is_the_answer(child: Child):
+    begin(child)
+    said = child.hears(ActionGoThroughDoor(), "door_parent", "my nans house", confidence=0.9)
+    assert not [name for name in said.names if name.startswith("utter_door")]
+    assert "about" not in said.slots
+    assert any("my nans house" in entry for entry in said.slots["told"])
+
+
+def test_a_door_that_is_pressed_is_gone_through(child: Child):
+    begin(child)
+    said = child.hears(ActionGoThroughDoor(), "door_parent")
+    assert said.slots["about"] == "own_child"
