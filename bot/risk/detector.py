@@ -112,9 +112,14 @@ class Detector:
             categories=categories,
             about=self._relations.about(message, memory, evidence, guess),
             evidence=tuple(evidence),
-            signs=self._signs.named(message) if Category.NEGLECT in categories else (),
+            signs=self._signs.named(message) if _tells_of_neglect(evidence) else (),
             unsure=unsure,
         )
+
+
+def _tells_of_neglect(evidence: Iterable[Evidence]) -> bool:
+    # By reviewed words only: the encoder names neglect beside other worries too readily to count signs by it.
+    return any(e.layer == "phrase" and Category.NEGLECT in e.categories for e in evidence)
 
 
 def _categories(evidence: Iterable[Evidence]) -> tuple[Category, ...]:

@@ -200,7 +200,7 @@ class Memory:
     def after(self, finding: Finding, today: date) -> Memory:
         """This memory with one more finding, of ``today``, in it; the level never goes down."""
         days = dict(self.days)
-        for category in finding.categories:
+        for category in finding.categories[:1]:  # the likeliest: the others are guesses beside it
             known = days.get(category, ())
             if today.isoformat() not in known:
                 days[category] = (*known, today.isoformat())[-DAYS_THAT_ADD_UP:]
