@@ -89,8 +89,8 @@ def words_for(finding: Finding, opened: Opened, *, first_time: bool) -> list[str
         return ["utter_safety_high_nobody_on_duty", "utter_safety_stay"]
     if finding.about is About.FRIEND:
         return ["utter_safety_high_friend"]
-    if finding.about is About.OWN_CHILD:
-        return ["utter_safety_high_own_child"]
+    if finding.about is About.OWN_CHILD and Category.HARM_TO_OTHERS in categories:
+        return ["utter_safety_high_own_child"]  # a parent who fears, or tells of, their own hands
     if finding.about is not About.SELF:
         return ["utter_safety_high_child"]
     fault = ["utter_safety_not_your_fault"] if categories & DONE_TO_THEM else []

@@ -166,7 +166,7 @@ class YoungPerson(_Somebody):
         self.opens_the_menu("A code to come back")
         code = self.page.locator("#code-words").text_content()
         self.look("code")
-        self.page.locator("#code-dialog [data-close]").click()
+        self.page.locator("#code-dialog .sheet-end [data-close]").click()
         return code
 
     def comes_back_with(self, code: str) -> None:

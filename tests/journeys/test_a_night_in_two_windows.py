@@ -76,7 +76,7 @@ def test_a_young_person_tells_and_a_named_worker_answers_and_closes(
 ) -> None:
     child, worker = young_person, duty_worker
     child.opens_the_page()
-    expect(child.page.locator(".private p")).to_have_count(2)
+    expect(child.page.locator(".private p")).to_have_count(3)
     private = child.page.locator(".private").bounding_box()
     for other in ("#hello", "#doors"):
         assert private["y"] < child.page.locator(other).bounding_box()["y"]

@@ -173,13 +173,13 @@ def test_a_safe_adult_can_be_chosen_with_buttons_alone(phone: Phone) -> None:
     cards = phone.presses("Oakfield Secondary School")[-1]
     assert "Mr Reilly\nHead of Year 9 at Oakfield\n" in cards
     shown = phone.presses("Choose Mr Reilly")
-    assert "some girls in my class keep leaving me out\nit makes me sad" in shown
+    assert "1. some girls in my class keep leaving me out\n2. it makes me sad" in shown
     assert phone.house.handover_of(phone.conversation_id) is None
     phone.presses("Yes, send it")
     case = phone.house.handover_of(phone.conversation_id)
     assert (case.kind, case.details["words"]) == (
         "message",
-        "some girls in my class keep leaving me out\nit makes me sad",
+        "1. some girls in my class keep leaving me out\n2. it makes me sad",
     )
 
 
