@@ -270,7 +270,7 @@ def test_a_safe_adult_is_chosen_by_buttons_and_gets_the_exact_words_after_a_yes(
     child.look("2-cards")
     child.chooses("Choose Mr Reilly")
     child.hears("This is what I would send to Mr Reilly, just as you wrote it:")
-    assert f"{worry}\nit makes me sad" in child.heard()
+    assert f"1. {worry}\n2. it makes me sad" in child.heard()
     assert house.handover_of(child.conversation_id) is None
     child.look("3-consent")
     child.chooses("Yes, send it")

@@ -179,7 +179,7 @@ def test_a_safe_adult_can_be_chosen_with_buttons_alone(phone: Phone) -> None:
     case = phone.house.handover_of(phone.conversation_id)
     assert (case.kind, case.details["words"]) == (
         "message",
-        "1. some girls in my class keep leaving me out\n2. it makes me sad",
+        "some girls in my class keep leaving me out\nit makes me sad",
     )
 
 
