@@ -23,7 +23,8 @@ _RIGHT_WORDS = 3
 @lru_cache(maxsize=1)
 def _word_list() -> tuple[str, ...]:
     path = xkcd_password.locate_wordfile("eff-short")
-    return tuple(sorted(set(xkcd_password.generate_wordlist(path, min_length=3, max_length=9))))
+    words = xkcd_password.generate_wordlist(path, min_length=3, max_length=9)
+    return tuple(sorted({word for word in words if word.isalpha()}))  # "yo-yo" would be two words
 
 
 def new_code() -> str:
