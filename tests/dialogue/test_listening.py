@@ -138,7 +138,7 @@ async def test_a_plan_for_tonight_is_made_of_their_own_words(young_person: Young
 async def test_breathing_is_followed_by_five_things_and_a_plan(young_person: YoungPerson, core):
     assert said(await young_person.says("help me calm down"), core, "utter_calm_breathing")
     assert said(await young_person.presses("Yes, one more"), core, "utter_calm_senses")
-    assert said(await young_person.presses("Yes, a plan for tonight"), core, "utter_ask_plan_where")
+    assert said(await young_person.presses("Yes, help for tonight"), core, "utter_ask_plan_where")
 
 
 async def test_a_number_is_given_when_it_is_asked_for(young_person: YoungPerson, core):
