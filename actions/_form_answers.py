@@ -115,6 +115,16 @@ def answer(
     return {slot: words}
 
 
+def needed_answer(
+    slot: str, say_more: str, value: object, dispatcher: CollectingDispatcher, tracker: Tracker
+) -> dict[str, Any]:
+    """:func:`answer` to a question that cannot be left out; ``say_more`` asks again for a few words."""
+    kept = answer(slot, value, dispatcher, tracker, needed=3)
+    if kept[slot] is None and not dispatcher.messages and "requested_slot" not in kept:
+        dispatcher.utter_message(response=say_more)
+    return kept
+
+
 def consent(
     slot: str,
     lines: Sequence[Line],

@@ -51,7 +51,7 @@ def asked(tracker: Tracker, kind: str) -> list[str]:
 
 def known_signs(tracker: Tracker) -> set[str]:
     """The signs that need no asking: named before or in this message."""
-    return {*(_turns.memory(tracker).get("signs") or ()), *(_turns.risk(tracker).get("signs") or ())}
+    return {*_turns.memory(tracker).signs, *(_turns.risk(tracker).get("signs") or ())}
 
 
 def noted(tracker: Tracker, kind: str, name: str) -> list[str]:

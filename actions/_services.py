@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 import yaml
+from rasa_sdk.executor import CollectingDispatcher
 
 from bot.settings import ROOT
 
@@ -27,3 +28,15 @@ def services_for(audience: str, topic: str | None, limit: int = 3) -> list[Mappi
     general = [s for s in mine if ANY in s["topics"]]
     # One general line is always among them: a person whose topic was misread must find it useful too.
     return [*fitting[: limit - 1], *general][:limit]
+
+
+def say_numbers(dispatcher: CollectingDispatcher, audience: str, topic: str | None, limit: int = 3) -> None:
+    """One card for each of :func:`services_for`: what it is, how to reach it, and when."""
+    for service in services_for(audience, topic, limit):
+        dispatcher.utter_message(
+            response="utter_number_card",
+            service=service["name"],
+            about=service["about"],
+            how=service["how"],
+            hours=service["hours"],
+        )

@@ -27,11 +27,11 @@ def plainly_asked(tracker: Tracker) -> list[str]:
 
 def next_question(tracker: Tracker) -> str | None:
     """The next question to ask, or None: nothing left, not about suicide, or somebody is coming."""
-    memory, found = _turns.memory(tracker), _turns.risk(tracker)
-    categories = {*(memory.get("categories") or ()), *(found.get("categories") or ())}
-    if Category.SUICIDE.value not in categories or _turns.about(tracker) != _turns.SELF:
+    memory = _turns.memory(tracker)
+    told = (*memory.categories, *(_turns.risk(tracker).get("categories") or ()))
+    if Category.SUICIDE not in told or _turns.about(tracker) != _turns.SELF:
         return None
-    if memory.get("level") == Level.IMMEDIATE.value:
+    if memory.level is Level.IMMEDIATE:
         return None  # 999 was said; a question now would stand in its way
     done = plainly_asked(tracker)
     if "suicide_ended" in done:

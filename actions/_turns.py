@@ -7,6 +7,8 @@ from typing import Any
 
 from rasa_sdk import Tracker
 
+from bot.risk.taxonomy import Memory
+
 SELF, FRIEND, OWN_CHILD, OTHER_CHILD = "self", "friend", "own_child", "other_child"
 ADULT_SPEAKERS = frozenset({OWN_CHILD, OTHER_CHILD})
 
@@ -32,9 +34,10 @@ def risk(tracker: Tracker) -> Mapping[str, Any]:
     return tracker.latest_message.get("risk") or {}
 
 
-def memory(tracker: Tracker) -> Mapping[str, Any]:
-    """What the conversation had shown before the last message (``bot.risk.taxonomy.Memory.to_dict``)."""
-    return ((tracker.latest_message.get("metadata") or {}).get("earshot") or {}).get("memory") or {}
+def memory(tracker: Tracker) -> Memory:
+    """What the conversation had shown before the last message."""
+    sent = ((tracker.latest_message.get("metadata") or {}).get("earshot") or {}).get("memory")
+    return Memory.from_dict(sent or {})
 
 
 def about(tracker: Tracker) -> str:
@@ -57,30 +60,24 @@ def adult_speaks(tracker: Tracker) -> bool:
 
 def actions_of_last_turn(tracker: Tracker) -> list[str]:
     """The names of the actions that answered the message before the last one, oldest first."""
-    names: list[str] = []
-    messages = 0
-    for event in reversed(tracker.events):
-        if event.get("event") == "user":
-            messages += 1
-            if messages == 2:
-                break
-        elif event.get("event") == "action" and messages == 1:
-            names.append(str(event.get("name")))
-    return names[::-1]
+    return [str(e.get("name")) for e in _last_turn(tracker) if e.get("event") == "action"]
 
 
 def said_last_turn(tracker: Tracker) -> set[str]:
     """The names of the responses that answered the message before the last one."""
-    names: set[str] = set()
-    messages = 0
-    for event in reversed(tracker.events):
-        if event.get("event") == "user":
-            messages += 1
-            if messages == 2:
-                break
-        elif event.get("event") == "bot" and messages == 1:
-            names.add(str((event.get("metadata") or {}).get("utter_action")))
-    return names
+    return {
+        str((e.get("metadata") or {}).get("utter_action"))
+        for e in _last_turn(tracker)
+        if e.get("event") == "bot"
+    }
+
+
+def _last_turn(tracker: Tracker) -> list[Mapping[str, Any]]:
+    """What happened between the message before the last one and the last one, oldest first."""
+    asked = [i for i, event in enumerate(tracker.events) if event.get("event") == "user"]
+    if not asked:
+        return []
+    return tracker.events[asked[-2] if len(asked) > 1 else 0 : asked[-1]]
 
 
 def said(tracker: Tracker, response: str) -> bool:

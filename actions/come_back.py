@@ -51,7 +51,7 @@ class ActionRepeat(Action):
         for message in said:
             _say_again(dispatcher, message)
         # "yes" and "no" answer the same question as before.
-        if asked := _turns.memory(tracker).get("asked"):
+        if asked := _turns.memory(tracker).asked:
             dispatcher.utter_message(json_message={"earshot": {"asked": asked}})
         return [SlotSet("asked", asked_before(tracker) or "nothing")]
 
@@ -73,4 +73,3 @@ def _say_again(dispatcher: CollectingDispatcher, message: Message) -> None:
     ]
     if cards:
         dispatcher.utter_message(json_message={"earshot": {"cards": cards}})
-

@@ -9,7 +9,7 @@ from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _turns
-from actions._form_answers import Line, RequestForm, answer, ask_consent, consent, filled
+from actions._form_answers import Line, RequestForm, answer, ask_consent, consent, filled, needed_answer
 from actions._forms import LEFT_OUT, forget_answers
 from actions._place import areas, authority, front_door, is_served, sure_of, whole_postcode, without_postcode
 from bot import conversation, handover
@@ -54,10 +54,7 @@ class ValidateConcernReportForm(RequestForm):
     def validate_concern_what(
         self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict
     ) -> dict[str, Any]:
-        kept = answer("concern_what", value, dispatcher, tracker, needed=3)
-        if kept["concern_what"] is None and not dispatcher.messages and "requested_slot" not in kept:
-            dispatcher.utter_message(response="utter_concern_say_more")
-        return kept
+        return needed_answer("concern_what", "utter_concern_say_more", value, dispatcher, tracker)
 
     def validate_concern_danger(
         self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict

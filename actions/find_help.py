@@ -22,7 +22,7 @@ from actions._finding import (
     wish_of,
 )
 from actions._form_answers import ASIDES, DOORS, LONG
-from actions._services import services_for
+from actions._services import say_numbers
 from bot.bootstrap import core
 from bot.directory.ages import age_in
 from bot.directory.shown import lines, notices, show, show_hit
@@ -240,13 +240,6 @@ def _leaflet(dispatcher: CollectingDispatcher, tracker: Tracker, slots: dict[str
 
 def _lines_for_young_people(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
     dispatcher.utter_message(response="utter_find_help")
-    for service in services_for("child", tracker.get_slot("topic")):
-        dispatcher.utter_message(
-            response="utter_number_card",
-            service=service["name"],
-            about=service["about"],
-            how=service["how"],
-            hours=service["hours"],
-        )
+    say_numbers(dispatcher, "child", tracker.get_slot("topic"))
     dispatcher.utter_message(response="utter_find_help_next")
     return [SlotSet("asked", "nothing")]

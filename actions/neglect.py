@@ -119,9 +119,7 @@ def _plan_made(dispatcher: CollectingDispatcher, answers: list[str]) -> list[Eve
 
 def _add_to_handover(tracker: Tracker, signs: Mapping[str, str]) -> None:
     with core().uow() as uow:
-        handover.open_handover(
-            uow, tracker.sender_id, kind=handover.MESSAGE, now=core().now(), details=signs
-        )
+        handover.open_handover(uow, tracker.sender_id, kind=handover.MESSAGE, now=core().now(), details=signs)
         uow.commit()
 
 

@@ -7,7 +7,7 @@ from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _turns
-from actions._services import services_for
+from actions._services import say_numbers
 
 
 class ActionGiveNumber(Action):
@@ -19,13 +19,6 @@ class ActionGiveNumber(Action):
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
         adult = _turns.adult_speaks(tracker)
         dispatcher.utter_message(response="utter_numbers")
-        for service in services_for("adult" if adult else "child", tracker.get_slot("topic"), limit=2):
-            dispatcher.utter_message(
-                response="utter_number_card",
-                service=service["name"],
-                about=service["about"],
-                how=service["how"],
-                hours=service["hours"],
-            )
+        say_numbers(dispatcher, "adult" if adult else "child", tracker.get_slot("topic"), limit=2)
         dispatcher.utter_message(response="utter_numbers_more")
         return [SlotSet("asked", "nothing")]

@@ -17,6 +17,7 @@ from bot.passing_on import draft_of
 
 DO_NOT_TELL = "do_not_tell"
 
+
 class ActionDoNotTell(Action):
     """Keeps who must not be told, in their own words; asks who, where that was not said."""
 
@@ -53,9 +54,7 @@ class ActionAskTypedWords(Action):
             "payload": f"/change_words{json.dumps({'line': f'leave out {line}'})}",
         }
         words = lines[line - 1] if line <= len(lines) else ""
-        dispatcher.utter_message(
-            response="utter_ask_line", line=str(line), words=words, buttons=[leave_out]
-        )
+        dispatcher.utter_message(response="utter_ask_line", line=str(line), words=words, buttons=[leave_out])
         return []
 
 
@@ -93,9 +92,7 @@ def _line(wanted: str) -> int | None:
     return int(wanted.removeprefix("line ")) if wanted.startswith("line ") else None
 
 
-def _keep_from(
-    dispatcher: CollectingDispatcher, tracker: Tracker, words: str, *, then_consent: bool
-) -> str:
+def _keep_from(dispatcher: CollectingDispatcher, tracker: Tracker, words: str, *, then_consent: bool) -> str:
     with core().uow() as uow:
         standing = handover.keep_from(uow, tracker.sender_id, words, core().now())
         uow.commit()

@@ -9,7 +9,7 @@ from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _turns
-from actions._form_answers import RequestForm, answer, ask_consent, consent, filled, spoken
+from actions._form_answers import RequestForm, answer, ask_consent, consent, filled, needed_answer, spoken
 from actions._forms import forget_answers, typed_words
 from actions._topics import topic_of
 from actions.worry import hear_worry
@@ -73,10 +73,7 @@ class ValidateEarlyHelpForm(RequestForm):
     def validate_early_help_need(
         self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict
     ) -> dict[str, Any]:
-        kept = answer("early_help_need", value, dispatcher, tracker, needed=3)
-        if kept["early_help_need"] is None and not dispatcher.messages and "requested_slot" not in kept:
-            dispatcher.utter_message(response="utter_early_help_say_more")
-        return kept
+        return needed_answer("early_help_need", "utter_early_help_say_more", value, dispatcher, tracker)
 
     def validate_early_help_who(
         self, value: object, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict

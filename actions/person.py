@@ -112,9 +112,7 @@ class ActionChooseSafeAdult(Action):
         dispatcher.utter_message(response="utter_safe_adult_chosen", adult=adult.name, role=adult.role)
         return [*left, chosen, SlotSet("asked", ask_consent(dispatcher, tracker, adult.id))]
 
-    def _places(
-        self, dispatcher: CollectingDispatcher, tracker: Tracker, uow: UnitOfWork
-    ) -> list[EventType]:
+    def _places(self, dispatcher: CollectingDispatcher, tracker: Tracker, uow: UnitOfWork) -> list[EventType]:
         places = rota.places(uow)
         events = [SlotSet("asked", "nothing"), SlotSet("safe_adult", None)]
         place = None if _turns.pressed(tracker) else _meant_place(tracker, places)

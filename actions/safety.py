@@ -31,9 +31,7 @@ class ActionNotSuicide(Action):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
         done = _suicide.plainly_asked(tracker)
-        if tracker.get_slot("asked") not in _suicide.ENDS and (
-            asked := _suicide.ask_on(dispatcher, tracker)
-        ):
+        if tracker.get_slot("asked") not in _suicide.ENDS and (asked := _suicide.ask_on(dispatcher, tracker)):
             return asked
         now = standing(tracker)
         dispatcher.utter_message(response="utter_suicide_stay", who=now.who, by_when=now.by_when)

@@ -130,7 +130,7 @@ def _ask(dispatcher: CollectingDispatcher, tracker: Tracker, heard: Heard, now: 
         dispatcher.utter_message(response="utter_safety_stay")
         return "safe_now"
     chosen = bool(tracker.get_slot("safe_adult"))
-    rising = bool(_turns.memory(tracker).get("rising"))
+    rising = _turns.memory(tracker).rising
     # The second worry, then every third: no nagging. Worries that add up are offered a person each time.
     if rising or heard.count % 3 == 2 or (chosen and heard.count == 1):
         if chosen:

@@ -418,9 +418,7 @@ class Conversations:
                 ask = False  # they only mended a word; answering it again would be odd
             return _Turn(message.seq, text, kind, finding, memory, ask)
 
-    def _as_meant(
-        self, uow: UnitOfWork, conversation: Conversation, text: str, memory: Memory
-    ) -> str | None:
+    def _as_meant(self, uow: UnitOfWork, conversation: Conversation, text: str, memory: Memory) -> str | None:
         """What a message means that holds somebody else's words, as a payload for the dialogue.
 
         "change 2 to he pushes me" sounds like a worry to an intent classifier. A wish not to tell somebody

@@ -108,8 +108,9 @@ class Player:
         """
         with patch.object(Core, "now", lambda _core: self._now):
             # The id decides which of several wordings is said first.
-            with patch("secrets.token_hex", lambda _size: self._chat), patch(
-                "bot.conversation.new_code", lambda: _CODE
+            with (
+                patch("secrets.token_hex", lambda _size: self._chat),
+                patch("bot.conversation.new_code", lambda: _CODE),
             ):
                 await self._conversations.start_web()
             self._write_down()

@@ -5,6 +5,7 @@ Only messages that the family matches can come out differently with it, so only 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -47,16 +48,13 @@ class Effect:
 
     def figures(self) -> dict[str, tuple[int, int]]:
         """For each measure how many messages it gains and loses through the family."""
-        counted: dict[str, tuple[int, int]] = {}
+        gained: Counter[str] = Counter()
+        lost: Counter[str] = Counter()
         for change in self.matched:
             before, after = set(change.without.misses), set(change.having.misses)
-            for name in before - after:
-                gained, lost = counted.get(name, (0, 0))
-                counted[name] = (gained + 1, lost)
-            for name in after - before:
-                gained, lost = counted.get(name, (0, 0))
-                counted[name] = (gained, lost + 1)
-        return counted
+            gained.update(before - after)
+            lost.update(after - before)
+        return {name: (gained[name], lost[name]) for name in sorted({*gained, *lost})}
 
 
 def effect_of(name: str, rows: Sequence[Labelled], detector: Detector) -> Effect:

@@ -222,7 +222,6 @@ class Memory:
             "asked": self.asked,
             "signs": sorted(self.signs),
             "days": {category.value: list(dates) for category, dates in self.days.items()},
-            "rising": self.rising,
         }
 
     @classmethod

@@ -100,7 +100,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--clean", type=float, default=0.4, help="share of messages read without noise")
     parser.add_argument("--smooth", type=float, default=0.05)
     parser.add_argument("--drop", type=float, default=0.1)
-    parser.add_argument("--edge", type=float, default=0.7, help="weight of the line between concern and high")
     parser.add_argument("--category", type=float, default=0.35, help="weight of the categories")
     parser.add_argument("--first-layer", type=int, default=0, help="lowest layer that gets an adapter")
     parser.add_argument("--threads", type=int, default=2)
@@ -163,7 +162,7 @@ def _loss(out: Any, batch: list[dict[str, Any]], args: Any) -> Any:
     abouts = f.cross_entropy(
         out[:, LEVELS + CATEGORIES :], about, label_smoothing=args.smooth, reduction="none"
     )
-    total = levels + args.edge * edges + args.category * categories + 0.3 * abouts
+    total = levels + 0.7 * edges + args.category * categories + 0.3 * abouts
     return (total * weight).sum() / weight.sum()
 
 
