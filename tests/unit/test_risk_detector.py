@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bot.content import Content
 from bot.risk.census import FACTORS, SUGGESTED, suggest
-from bot.risk.detector import Detector, assess, default_detector
+from bot.risk.detector import DATA_DIR, Detector, assess, default_detector
 from bot.risk.taxonomy import About, Category, Finding, Level, Memory
 
 DETECTOR = Detector.load()
+CONTENT = Content.load(DATA_DIR)
 DISCLOSURES = sorted({text for f in DETECTOR.data.families if f.level.needs_person for text in f.must_match})
 MONDAY = date(2026, 11, 23)
 SERIOUS = Memory(level=Level.HIGH, categories=(Category.PHYSICAL_ABUSE,))
@@ -250,3 +252,19 @@ def test_loading_is_fast() -> None:
     began = time.perf_counter()
     Detector.load()
     assert time.perf_counter() - began < 5
+
+
+BUTTONS = sorted(
+    {
+        choice["title"]
+        for name in CONTENT.names()
+        for variation in CONTENT.variations(name)
+        for choice in variation.buttons
+    }
+)
+
+
+@pytest.mark.parametrize("title", BUTTONS)
+def test_the_words_on_a_button_are_no_disclosure(title: str) -> None:
+    # They are read as if they had been typed: "a plan for tonight" was once taken for a plan of suicide.
+    assert not DETECTOR.assess(title).level.needs_person
