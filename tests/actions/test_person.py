@@ -86,9 +86,7 @@ def test_with_many_places_the_area_is_asked_first(child: Child):
     with child.core.uow() as uow:
         for n in range(8):
             uow.add(Place(id=f"p{n}", name=f"Hill {n} School", kind="school", area="north_shire"))
-            uow.add(
-                Staff(id=f"s{n}", name=f"A{n}", role="safe_adult", job_title="Teacher", place_id=f"p{n}")
-            )
+            uow.add(Staff(id=f"s{n}", name=f"A{n}", role="safe_adult", job_title="Teacher", place_id=f"p{n}"))
         uow.commit()
     said = child.hears(ActionOfferPlaces(), "affirm")
     assert [b["title"] for b in said.messages[0]["buttons"]] == ["Demoshire", "North Shire"]

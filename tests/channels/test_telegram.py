@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 import yaml
@@ -45,12 +45,6 @@ NOT_KEPT = {
     "venue": "did not keep it",
     "contact": "did not keep that name or number",
 }
-
-
-@pytest.fixture
-def api() -> Iterator[TelegramApi]:
-    with TelegramApi() as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,12 +14,6 @@ from tests.standins.telegram_api import TelegramApi
 from tests.standins.telegram_people import Person
 
 ZEB = 600_100_300
-
-
-@pytest.fixture
-def api() -> Iterator[TelegramApi]:
-    with TelegramApi() as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,22 +14,11 @@ from bot.channels import telegram_text
 from bot.channels.telegram import TelegramChannel, TryLater, Undeliverable
 from bot.messages import Choice, OutboundMessage, Sender
 from tests.standins.telegram_api import TelegramApi, free_port
-from tests.standins.telegram_door import RecordingConversations, open_door, telegram_words
+from tests.standins.telegram_door import RecordingConversations, open_door
 from tests.standins.telegram_people import Person
 
 ZEB = 600_100_300
 ADDRESS = str(ZEB)
-
-
-@pytest.fixture
-def api() -> Iterator[TelegramApi]:
-    with TelegramApi() as running:
-        yield running
-
-
-@pytest.fixture
-def recorder() -> RecordingConversations:
-    return RecordingConversations(telegram_words())
 
 
 @pytest.fixture

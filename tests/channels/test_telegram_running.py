@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,17 +18,6 @@ from tests.standins.telegram_door import RecordingConversations, open_door, tele
 
 ZEB = 600_100_300
 MARKER = "zanzibar-marker-phrase"
-
-
-@pytest.fixture
-def api() -> Iterator[TelegramApi]:
-    with TelegramApi() as running:
-        yield running
-
-
-@pytest.fixture
-def recorder() -> RecordingConversations:
-    return RecordingConversations(telegram_words())
 
 
 def build(api: TelegramApi, recorder: RecordingConversations) -> TelegramChannel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -19,22 +19,11 @@ from bot.channels.telegram_webhook import LARGEST, PATH, SECRET_HEADER, Webhook,
 from bot.gateway.app import create_app
 from bot.settings import Settings
 from tests.standins.telegram_api import TelegramApi
-from tests.standins.telegram_door import RecordingConversations, telegram_words
+from tests.standins.telegram_door import RecordingConversations
 
 ZEB = 600_100_300
 SECRET = "stand-in_secret-0123456789"
 WEBHOOK = Webhook("https://earshot.example/", SECRET)
-
-
-@pytest.fixture
-def api() -> Iterator[TelegramApi]:
-    with TelegramApi() as running:
-        yield running
-
-
-@pytest.fixture
-def recorder() -> RecordingConversations:
-    return RecordingConversations(telegram_words())
 
 
 @pytest.fixture

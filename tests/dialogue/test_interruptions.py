@@ -37,9 +37,7 @@ def long_conversations() -> dict[str, Steps]:
     found: dict[str, Steps] = {}
     for script in scripts():
         steps = [next(iter(step.items())) for step in script["steps"]]
-        found[script["title"]] = list(
-            itertools.takewhile(lambda step: step[0] in ("says", "presses"), steps)
-        )
+        found[script["title"]] = list(itertools.takewhile(lambda step: step[0] in ("says", "presses"), steps))
     return found
 
 
