@@ -51,6 +51,7 @@ from bot.channels.telegram_updates import ALLOWED, UpdateHandler
 from bot.channels.telegram_webhook import Webhook
 from bot.channels.telegram_wire import build_bot
 from bot.messages import OutboundMessage, Sender
+from bot.tasks import end
 
 __all__ = ["StoreUnavailable", "TelegramChannel", "TryLater", "Undeliverable"]
 
@@ -170,13 +171,9 @@ class TelegramChannel:
         A webhook stays set: Telegram keeps what comes meanwhile. A stopped channel is not started again;
         make a new one.
         """
-        for task in (self._task, self._typing):
-            while task and not task.done():
-                # A cancellation that meets a time-out in the same instant is lost: ask until it is heard.
-                task.cancel()
-                await asyncio.wait([task], timeout=1.0)
         if self._task is None:
             return
+        await end(task for task in (self._task, self._typing) if task)
         self._task = self._typing = None
         await self._intake.stop(GRACE)
         await self._handler.chats.finish(GRACE)

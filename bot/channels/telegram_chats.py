@@ -14,6 +14,7 @@ from bot.channels import telegram_text
 from bot.channels.telegram_contract import Content, Conversations, Recent, Record, StoreUnavailable
 from bot.conversation import EmptyMessage
 from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind
+from bot.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -132,9 +133,7 @@ class Chats:
         """Let answers under way come to an end, at most ``grace`` seconds; the core resumes the rest."""
         if self._answering:
             await asyncio.wait(self._answering, timeout=grace)
-        for task in tuple(self._answering):
-            task.cancel()
-        await asyncio.gather(*self._answering, return_exceptions=True)
+        await end(self._answering)
 
     async def _answer(self, conversation_id: str) -> None:
         sign = asyncio.create_task(self._show_typing(conversation_id))

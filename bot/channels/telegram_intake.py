@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from bot.channels.telegram_contract import StoreUnavailable
+from bot.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -120,10 +121,7 @@ class Intake:
         """Finish what is being handled within ``grace`` seconds; the rest stays with Telegram."""
         self._stopping.set()
         await self.settle(grace)
-        left = list(self._tasks.values())
-        for task in left:
-            task.cancel()
-        await asyncio.gather(*left, return_exceptions=True)
+        await end(self._tasks.values())
 
     async def _process(
         self, update_id: int, update: Mapping[str, Any], before: asyncio.Task[None] | None

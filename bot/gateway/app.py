@@ -39,6 +39,7 @@ from bot.messages import Channel
 from bot.risk import detector
 from bot.settings import ROOT
 from bot.store.migrate import is_current
+from bot.tasks import end
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +67,7 @@ def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
             await telegram.start()
             running.append(asyncio.create_task(_keep("outbox", outbox.run_forever)))
         yield
-        await _end(running)
+        await end(running)
         if telegram:
             await telegram.stop()
         if isinstance(dialogue, RasaDialogue):
@@ -136,15 +137,6 @@ async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
         except Exception as error:  # noqa: BLE001 - a loop that stops would leave a child waiting
             log.error("loop_failed", loop=name, error=type(error).__name__)
             await asyncio.sleep(1)
-
-
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    """Cancel until it is heard: Python 3.10's wait_for may swallow a cancellation (bpo-37658)."""
-    pending = set(tasks)
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=0.5)
 
 
 def _database_ready(core: Core) -> bool:

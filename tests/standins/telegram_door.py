@@ -19,6 +19,7 @@ from bot.channels.telegram import TelegramChannel, TryLater, Undeliverable
 from bot.content import Content, Variation
 from bot.conversation import NoSuchConversation, UnknownChoice
 from bot.messages import Channel, Choice, InboundMessage, Kind, OutboundMessage, Sender
+from bot.tasks import end
 from tests.standins.telegram_api import TelegramApi
 
 WORDS = Path(__file__).resolve().parents[2] / "data" / "responses"
@@ -237,5 +238,4 @@ async def open_door(
         yield channel
     finally:
         await channel.stop()
-        pump.cancel()
-        await asyncio.gather(pump, return_exceptions=True)
+        await end([pump])
