@@ -29,6 +29,7 @@ function leave({ tell = true } = {}) {
 
 function count(shift) {
   clearTimeout(timer);
+  if (gone) return; // nothing is left on the page that could say how many presses are missing
   presses = shift ? presses + 1 : 0;
   if (presses >= PRESSES) return leave();
   document.dispatchEvent(new CustomEvent("earshot:shift", { detail: PRESSES - presses }));
