@@ -26,11 +26,10 @@ export function setUpDialogs(say) {
   });
   $("what-place").append($("what").querySelector(".what").cloneNode(true));
   $("copy").addEventListener("click", copyCode);
+  // Found now: "close" is told a moment late, when leaving may have taken everything off the page.
+  const answers = [$("copied"), $("delete-answer")];
   for (const dialog of document.querySelectorAll("dialog")) {
-    dialog.addEventListener("close", () => {
-      $("copied").textContent = "";
-      $("delete-answer").textContent = "";
-    });
+    dialog.addEventListener("close", () => answers.forEach((answer) => (answer.textContent = "")));
   }
 }
 
