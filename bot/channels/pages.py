@@ -1,4 +1,4 @@
-"""What every page outside the chat is given."""
+"""What every public page is given."""
 
 from __future__ import annotations
 
@@ -14,5 +14,4 @@ def page_context(core: Core) -> dict[str, Any]:
         "page_title": core.settings.page_title,
         "exit_url": core.settings.exit_url,
         "emergency": core.content.say("utter_emergency_line"),
-        "not_told": core.content.say("utter_find_not_told"),
     }

@@ -23,6 +23,7 @@ from starlette.templating import Jinja2Templates
 from bot import handover, transcript
 from bot.bootstrap import Core
 from bot.changes import Changes
+from bot.channels.pages import page_context
 from bot.channels.problems import Problem
 from bot.codes import shown
 from bot.conversation import Conversations, NoSuchConversation, Started
@@ -74,7 +75,7 @@ class WebDoor:
 
     async def page(self, request: Request) -> Response:
         """The chat page. Sets no cookie: that waits until the person says something."""
-        content, settings = self._core.content, self._core.settings
+        content = self._core.content
         speakers = {payload: names[0] for payload, names in DOORS.values()}
         doors = [
             {
@@ -85,11 +86,8 @@ class WebDoor:
             for choice in content.choices("utter_opening_doors")
         ]
         context = {
-            "body_name": settings.body_name,
-            "page_title": settings.page_title,
-            "exit_url": settings.exit_url,
+            **page_context(self._core),
             "live": await self._is_live(request),
-            "emergency": content.say("utter_emergency_line"),
             "opening": {
                 "hello": content.say("utter_opening_hello"),
                 "private": content.say("utter_opening_private"),
