@@ -16,15 +16,16 @@ from bot.channels.pages import page_context
 from bot.channels.problems import Problem
 from bot.directory.library import Library
 from bot.directory.shown import Shown, lines, show
+from bot.gateway.limits import Limits
 from bot.settings import ROOT
 
 #: Most services of one leaflet.
 AT_MOST = 12
 
 
-def routes(core: Core, library: Library) -> list[Route]:
+def routes(core: Core, library: Library, limits: Limits) -> list[Route]:
     """The leaflet as a page, as PDF and as plain text."""
-    door = LeafletDoor(core, library)
+    door = LeafletDoor(core, library, limits)
     return [
         Route("/leaflet", door.page),
         Route("/leaflet.pdf", door.pdf),
@@ -35,8 +36,9 @@ def routes(core: Core, library: Library) -> list[Route]:
 class LeafletDoor:
     """``?s=<id>&s=<id>`` names the services, ``large=1`` asks for large type."""
 
-    def __init__(self, core: Core, library: Library) -> None:
+    def __init__(self, core: Core, library: Library, limits: Limits) -> None:
         self._core = core
+        self._limits = limits
         self._library = library
         self._templates = Jinja2Templates(ROOT / "bot" / "channels" / "templates")
 
@@ -55,6 +57,8 @@ class LeafletDoor:
 
     async def pdf(self, request: Request) -> Response:
         """The leaflet as a PDF, under a name that tells nothing."""
+        if not self._limits.allow("documents", self._limits.caller(request)):
+            raise Problem(429, "problem_busy")
         content = self._core.content
 
         def make() -> bytes:

@@ -44,7 +44,7 @@ class _Leaflet(FPDF):
         self._size = size
         self.set_margins(_MARGIN, _MARGIN)
         self.set_auto_page_break(True, _MARGIN + size)
-        folder = _fonts()
+        folder = font_folder()
         self.add_font("leaflet", "", folder / "DejaVuSans.ttf")
         self.add_font("leaflet", "B", folder / "DejaVuSans-Bold.ttf")
 
@@ -55,7 +55,7 @@ class _Leaflet(FPDF):
         self.multi_cell(0, self._size * 0.45, self._emergency)
 
 
-def _fonts() -> Path:
+def font_folder() -> Path:
     """DejaVu, which has the letters of most languages here; it comes with matplotlib, which Rasa needs."""
     spec = find_spec("matplotlib")
     assert spec is not None and spec.origin is not None
