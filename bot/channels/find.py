@@ -10,9 +10,6 @@ from functools import cached_property
 from typing import Any
 
 from anyio import to_thread
-from limits import parse
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
@@ -28,31 +25,33 @@ from bot.directory.index import Found, Hit
 from bot.directory.library import Library
 from bot.directory.shown import notices, show_hit
 from bot.gateway.headers import POLICY
+from bot.gateway.limits import Limits
 from bot.settings import ROOT
 
 #: Services on a page, and most in one answer to a program.
 ON_A_PAGE, AT_MOST = 12, 50
-#: Searches from one address; a busy advice centre stays far below.
-SEARCHES_BY_ONE = parse("120/minute")
 #: These pages hold nothing of anybody's, so a council may show them inside its own.
 FRAMED = POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self' https:")
 
 
-def routes(core: Core) -> list[Route]:
+def routes(core: Core, limits: Limits) -> list[Route]:
     """Every route for finding help: pages, leaflet, interface and Open Referral UK."""
     library = Library(core)
-    door = FindDoor(core, library)
-    return [*door.routes(), *leaflet.routes(core, library), *oruk.routes(core, library, door.areas_now)]
+    door = FindDoor(core, library, limits)
+    return [
+        *door.routes(),
+        *leaflet.routes(core, library, limits),
+        *oruk.routes(core, library, door.areas_now),
+    ]
 
 
 class FindDoor:
     """The finder's page and its interface."""
 
-    def __init__(self, core: Core, library: Library) -> None:
+    def __init__(self, core: Core, library: Library, limits: Limits) -> None:
         self._core = core
         self._library = library
-        self._storage = MemoryStorage()  # the limiter holds it by a weak reference only
-        self._limiter = MovingWindowRateLimiter(self._storage)
+        self._limits = limits
         self._templates = Jinja2Templates(ROOT / "bot" / "channels" / "templates")
 
     @cached_property
@@ -124,9 +123,8 @@ class FindDoor:
     # Inside ---------------------------------------------------------------------------------------
 
     def _count(self, request: Request) -> None:
-        caller = self._core.store.cipher.find_hash("caller", request.client.host if request.client else "")
-        if not self._limiter.hit(SEARCHES_BY_ONE, "find", caller):
-            raise Problem(429, "utter_slow_down")
+        if not self._limits.allow("searches", self._limits.caller(request)):
+            raise Problem(429, "problem_busy")
 
     def _read(self, given: dict[str, str], lenient: bool) -> asked.Asked:
         return asked.read(given, self._library.needs, self.areas, lenient=lenient)

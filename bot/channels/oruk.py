@@ -62,7 +62,7 @@ class OrukDoor:
 
     async def about(self, request: Request) -> Response:
         """The version and profile of this interface."""
-        url = f"{self._core.settings.url}/oruk"
+        url = f"{self._core.settings.url}/openapi.json"
         return _json({"version": "HSDS-UK-3.0", "profile": PROFILE, "openapi_url": url})
 
     async def services(self, request: Request) -> Response:

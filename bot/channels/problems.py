@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,10 +25,16 @@ log = structlog.get_logger(__name__)
 
 
 class Problem(Exception):
-    """A request that cannot be served. ``words`` names a response in ``data/responses``."""
+    """A request that cannot be served. ``words`` names a response in ``data/responses``.
 
-    def __init__(self, status: int, words: str, **values: str) -> None:
+    ``extra`` are members of the problem that a program reads.
+    """
+
+    def __init__(
+        self, status: int, words: str, *, extra: Mapping[str, Any] | None = None, **values: str
+    ) -> None:
         super().__init__(words)
+        self.extra = dict(extra or {})
         self.status = status
         self.words = words
         self.values = values
@@ -43,6 +51,16 @@ _FROM_CORE: dict[type[Exception], tuple[int, str]] = {
 _FROM_STATUS = {404: "problem_not_found", 405: "problem_wrong_method"}
 
 
+def problem_of(error: Exception) -> Problem:
+    """What an error is at the edge: a status, and words that a person can read."""
+    if isinstance(error, Problem):
+        return error
+    if type(error) in _FROM_CORE:
+        status, words = _FROM_CORE[type(error)]
+        return Problem(status, words, speakers=", ".join(names[0] for _, names in DOORS.values()))
+    return Problem(503 if isinstance(error, SQLAlchemyError) else 500, "problem_down")
+
+
 def problem_response(content: Content, problem: Problem) -> JSONResponse:
     """A problem as JSON, with the emergency line."""
     body = {
@@ -51,6 +69,7 @@ def problem_response(content: Content, problem: Problem) -> JSONResponse:
         "status": problem.status,
         "detail": content.say(problem.words, **problem.values),
         "emergency": content.say("utter_emergency_line"),
+        **problem.extra,
     }
     headers = {"Cache-Control": "no-store"}
     return JSONResponse(body, problem.status, headers, media_type="application/problem+json")
@@ -63,9 +82,7 @@ def handlers(content: Content) -> dict[object, object]:
         return problem_response(content, error)
 
     async def on_core(_request: Request, error: Exception) -> Response:
-        status, words = _FROM_CORE[type(error)]
-        values = {"speakers": ", ".join(names[0] for _, names in DOORS.values())}
-        return problem_response(content, Problem(status, words, **values))
+        return problem_response(content, problem_of(error))
 
     async def on_http(_request: Request, error: HTTPException) -> Response:
         words = _FROM_STATUS.get(error.status_code, "problem_not_json")
@@ -73,12 +90,12 @@ def handlers(content: Content) -> dict[object, object]:
 
     async def on_database(_request: Request, error: SQLAlchemyError) -> Response:
         log.error("database_unavailable", error=type(error).__name__)
-        return problem_response(content, Problem(503, "problem_down"))
+        return problem_response(content, problem_of(error))
 
     async def on_anything(_request: Request, error: Exception) -> Response:
         # The type only: the message of an unforeseen error may quote what a person wrote.
         log.error("unforeseen_error", error=type(error).__name__)
-        return problem_response(content, Problem(500, "problem_down"))
+        return problem_response(content, problem_of(error))
 
     return {
         Problem: on_problem,

@@ -69,8 +69,8 @@ class CommandHandler:
             client_id(update_id),
             title,
             payload=payload,
-            says=("utter_telegram_start",),
-            # A new conversation has just shown them.
+            # A new conversation has just shown them, before its doors.
+            says=("utter_telegram_start",) if has_spoken else (),
             offers=("utter_opening_doors",) if has_spoken and payload is None else (),
         )
         if payload:

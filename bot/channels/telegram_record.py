@@ -14,6 +14,7 @@ from bot import transcript
 from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.conversation import NoSuchConversation
+from bot.custody.erasing import case_stays
 from bot.messages import Kind, Sender
 
 #: Seconds after which a watch without news looks again.
@@ -105,11 +106,11 @@ class Record:
         return await to_thread.run_sync(look)
 
     async def had_case(self, conversation_id: str) -> bool:
-        """Whether staff ever had a case from this conversation: erasing leaves their notes of it."""
+        """Whether staff keep a case of this conversation for a while although the chat is erased."""
 
         def look() -> bool:
             with self._core.store.read() as uow:
-                return uow.last_handover_of(conversation_id) is not None
+                return case_stays(uow, conversation_id)
 
         return await to_thread.run_sync(look)
 

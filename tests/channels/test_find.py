@@ -14,6 +14,7 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from jsonschema import Draft202012Validator, FormatChecker
+from limits import parse
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -29,6 +30,7 @@ from bot.channels.problems import handlers
 from bot.directory.feed import open_feed
 from bot.directory.importer import import_feed
 from bot.gateway.headers import SecurityHeaders
+from bot.gateway.limits import RATES, Limits
 from bot.settings import ROOT
 from tests.standins.service_feed import service
 
@@ -58,7 +60,7 @@ def app(core, tmp_path, monkeypatch) -> Starlette:
     monkeypatch.setattr(find.FindDoor, "areas", AreasHere())
     static = StaticFiles(directory=ROOT / "bot" / "channels" / "static")
     return Starlette(
-        routes=[*find.routes(core), Mount("/static", static)],
+        routes=[*find.routes(core, Limits(core)), Mount("/static", static)],
         middleware=[Middleware(SecurityHeaders, hsts=False)],
         exception_handlers=handlers(core.content),
     )
@@ -106,7 +108,7 @@ class TestTheInterface:
         assert client.get("/api/areas").status_code == 422
 
     def test_somebody_who_asks_all_the_time_is_slowed_down(self, client, monkeypatch):
-        monkeypatch.setattr(find, "SEARCHES_BY_ONE", find.parse("2/minute"))
+        monkeypatch.setitem(RATES, "searches", parse("2/minute"))
         assert [client.get("/api/areas?postcode=x").status_code for _ in range(3)] == [200, 200, 429]
 
 

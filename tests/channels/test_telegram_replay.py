@@ -140,7 +140,12 @@ class Replay:
 
     def said(self, chat_id: int) -> list[str] | None:
         """What was said in a chat after the opening, by response; None when there is no conversation."""
-        opening = ("utter_opening_hello", "utter_opening_private", "utter_opening_doors")
+        opening = (
+            "utter_opening_hello",
+            "utter_opening_private",
+            "utter_telegram_start",
+            "utter_opening_doors",
+        )
         with self.core.store.read() as uow:
             found = uow.cipher.find_hash(f"address-{Channel.TELEGRAM.value}", str(chat_id))
             conversation = uow.conversation_by("address_hash", found)
@@ -151,8 +156,8 @@ class Replay:
             assert len(set(ids)) == len(ids) and None not in ids
             assert all(m.answered_at for m in messages if m.sender == Sender.YOU.value)
             texts = [m.text for m in messages if m.sender == Sender.BOT.value]
-        assert texts[:3] == [self.core.content.say(name) for name in opening]
-        return texts[3:]
+        assert texts[:4] == [self.core.content.say(name) for name in opening]
+        return texts[4:]
 
     def check(self, *, crashed: bool = False) -> None:
         """Every update was answered as its entry says, once."""

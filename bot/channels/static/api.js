@@ -33,7 +33,8 @@ export async function call(method, path, body) {
       signal: slow.signal,
       credentials: "same-origin",
       cache: "no-store",
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      // Inside a frame on another website the session is another cookie: see embed.py.
+      headers: { ...(self !== top && { "Earshot-Framed": "1" }), ...(body !== undefined && { "Content-Type": "application/json" }) },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await answer.text();

@@ -4,7 +4,10 @@ import { call } from "./api.js";
 import { setCode, setUpDelete, setUpDialogs, setUpResume } from "./dialogs.js";
 import { Events } from "./events.js";
 import { Log } from "./log.js";
+import { setUpLook } from "./look.js";
 import { Outbox, newId } from "./outbox.js";
+import { setUpSpeech } from "./speech.js";
+import { setUpTyping } from "./typing.js";
 import { moment, word, writeWithNumbers } from "./words.js";
 
 const $ = (id) => document.getElementById(id);
@@ -16,6 +19,9 @@ const ASIDE_LIMIT = 60_000;
 let talking = false;
 let lastEvent = 0;
 let typingTimer = 0;
+let standing = null;
+// Other tabs of this browser share the conversation: they are told when one of them has it.
+const tabs = "BroadcastChannel" in window ? new BroadcastChannel("chat") : null;
 
 const log = new Log(({ id, title }) => say(title, { choice: id }));
 
@@ -88,6 +94,7 @@ async function begin(speaker) {
   talking = true;
   setCode(data.return_code);
   events.open();
+  tabs?.postMessage("begun");
 }
 
 async function ask() {
@@ -96,6 +103,14 @@ async function ask() {
   } catch (problem) {
     if (problem.status === 401) ended();
   }
+}
+
+/** Goes on with the conversation that the server has put into the page. Returns false when there is none. */
+function takeOver() {
+  if (!log.adopt()) return false;
+  talking = true;
+  events.open();
+  return true;
 }
 
 /** Takes up a conversation this browser has a cookie for. Returns false when there is none. */
@@ -129,6 +144,7 @@ function show(message) {
 
 function showState(state) {
   if (!state) return;
+  standing = state;
   if (state.ended) return ended(); // left in another tab, deleted, or taken up on another device
   const { handover } = state;
   const owner = handover?.state === "waiting" ? "waiting" : state.owner; // the bot still answers
@@ -156,7 +172,7 @@ function showTyping({ from = "bot", name = "", on }) {
 function setTalking() {
   if (document.body.classList.contains("talking")) return;
   const focusGoes = $("opening").contains(document.activeElement);
-  document.body.className = "talking";
+  document.body.classList.replace("fresh", "talking");
   $("text").placeholder = word("placeholder_talking");
   if (focusGoes) focusAgain();
 }
@@ -169,7 +185,7 @@ function setFresh() {
   setCode(null);
   showTyping({ on: false });
   showState({ owner: "bot" });
-  document.body.className = "fresh";
+  document.body.classList.replace("talking", "fresh");
   $("text").placeholder = word("placeholder_fresh");
   $("scroll").scrollTop = 0;
   $("scroll").focus({ preventScroll: true });
@@ -212,6 +228,8 @@ function setUpComposer() {
   const form = $("composer");
   const room = $("room");
   const limit = Number(field.dataset.limit);
+  // Typed before we were here: it may be on its way already, so it goes as the form goes, under the form's id.
+  const before = field.value.trim();
   // The gateway counts code points, as Python does; JavaScript's length counts emoji twice.
   const over = () => Array.from(field.value).length - limit;
 
@@ -232,6 +250,7 @@ function setUpComposer() {
       return;
     }
     if (!text) return field.focus();
+    if (text === before) return form.submit();
     field.value = "";
     measure();
     say(text);
@@ -239,6 +258,7 @@ function setUpComposer() {
 
   form.noValidate = true;
   field.addEventListener("input", measure);
+  setUpTyping(field, () => talking && standing?.owner === "worker");
   field.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
     event.preventDefault();
@@ -248,6 +268,7 @@ function setUpComposer() {
     event.preventDefault();
     send();
   });
+  measure();
 }
 
 function setUpDoors() {
@@ -287,6 +308,7 @@ async function resumed() {
   $("come-back").open = false;
   notice("");
   await goOn();
+  tabs?.postMessage("begun");
   focusAgain();
 }
 
@@ -297,8 +319,22 @@ async function deleted(detail) {
   notice(detail || word("deleted"), "deleted");
 }
 
+// A link within the page would leave an entry in the history, to which Back returns after leaving.
+function setUpSkip() {
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    $("main").focus();
+  });
+}
+
+// The answer to a form stands under the form's address: loaded again, it would be sent again.
+if (["/say", "/start", "/resume", "/delete"].includes(location.pathname)) {
+  history.replaceState(null, "", document.body.classList.contains("simple") ? "/?simple=1" : "/");
+}
 document.documentElement.classList.add("js");
-document.querySelectorAll("[data-numbers]").forEach((each) => writeWithNumbers(each, each.textContent));
+document.querySelectorAll("[data-numbers]").forEach((each) => {
+  if (!each.querySelector("a")) writeWithNumbers(each, each.textContent);
+});
 document.addEventListener("earshot:shift", ({ detail }) => {
   if (detail === 1) $("spoken").textContent = word("shift_again");
 });
@@ -313,4 +349,11 @@ setUpDelete(deleted);
 setUpResume(resumed);
 setUpViewport();
 setUpConnection();
-goOn().then((found) => found || document.body.classList.replace("talking", "fresh"));
+setUpSkip();
+setUpSpeech();
+setUpLook(() => {
+  showState(standing ?? { owner: "bot" });
+  log.toEndIfThere();
+});
+tabs?.addEventListener("message", () => !talking && outbox.empty && goOn());
+if (!takeOver()) goOn().then((found) => found || document.body.classList.replace("talking", "fresh"));

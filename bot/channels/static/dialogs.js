@@ -8,6 +8,7 @@ const $ = (id) => document.getElementById(id);
 /** Opens and closes the menu and every dialog; `say(text)` sends a ready sentence from the menu. */
 export function setUpDialogs(say) {
   const menu = $("menu");
+  document.querySelectorAll("a[data-dialog]").forEach(asButton);
   document.addEventListener("click", (event) => {
     const opener = event.target.closest("[data-dialog]");
     const closer = event.target.closest("[data-close]");
@@ -20,17 +21,28 @@ export function setUpDialogs(say) {
     }
     if (closer) closer.closest("dialog").close();
     if (ready) {
-      menu.querySelector("summary").focus();
-      say(ready.dataset.say);
+      event.preventDefault(); // without us it sends the form
+      if (menu.contains(ready)) menu.querySelector("summary").focus();
+      say(ready.value);
     }
   });
-  $("what-place").append($("what").querySelector(".what").cloneNode(true));
   $("copy").addEventListener("click", copyCode);
   // Found now: "close" is told a moment late, when leaving may have taken everything off the page.
   const answers = [$("copied"), $("delete-answer")];
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.addEventListener("close", () => answers.forEach((answer) => (answer.textContent = "")));
   }
+}
+
+// Before we were here it led to the dialog by its address; a link that leads nowhere would mislead.
+function asButton(link) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.dataset.dialog = link.dataset.dialog;
+  button.textContent = link.textContent;
+  const focused = link === document.activeElement;
+  link.replaceWith(button);
+  if (focused) button.focus();
 }
 
 /** Makes `code` known to the dialog, or, with `null`, says that it cannot be shown again. */
@@ -53,8 +65,10 @@ async function copyCode() {
 /** `onDeleted(detail)`: the gateway deleted; `detail` says what had to be kept, or is empty. */
 export function setUpDelete(onDeleted) {
   const dialog = $("delete-dialog");
-  $("delete-go").addEventListener("click", async (event) => {
-    event.target.disabled = true;
+  const go = $("delete-go");
+  $("delete-form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    go.disabled = true;
     try {
       const { data } = await call("DELETE", "/api/conversation");
       dialog.close();
@@ -62,7 +76,7 @@ export function setUpDelete(onDeleted) {
     } catch (problem) {
       $("delete-answer").textContent = problem.detail || word("failed");
     } finally {
-      event.target.disabled = false;
+      go.disabled = false;
     }
   });
 }

@@ -13,6 +13,7 @@ export class Log {
   #newer = document.getElementById("newer-row");
   #template = document.getElementById("message-template").content.firstElementChild;
   #card = document.getElementById("card-template").content.firstElementChild;
+  #read = document.getElementById("read-template").content.firstElementChild;
   #mine = new Map();
   #seen = new Set();
   #atEnd = false; // the opening is read from its top
@@ -26,8 +27,21 @@ export class Log {
       this.#atEnd = scrollHeight - scrollTop - clientHeight < NEAR;
       if (this.#atEnd) this.#newer.hidden = true;
     }, { capture: true, passive: true });
+    this.#root.addEventListener("click", (event) => this.#press(event));
     // The keyboard of a phone makes the room smaller: the newest message must stay above it.
     new ResizeObserver(() => this.toEndIfThere()).observe(this.#scroll);
+  }
+
+  /** Takes over what the server has put into the page. Returns how many messages there were. */
+  adopt() {
+    for (const element of this.#root.querySelectorAll(".message")) {
+      this.#seen.add(Number(element.dataset.id));
+      const time = element.querySelector("time");
+      time.textContent = moment(time.dateTime); // the server knows UK time only
+      this.#equip(element);
+    }
+    if (this.#seen.size) this.toEnd();
+    return this.#seen.size;
   }
 
   /** Shows messages that were said before, without reading them out. */
@@ -43,7 +57,9 @@ export class Log {
     const wasAtEnd = this.#atEnd;
     const element = this.#put(message);
     if (!element) return false;
-    if (wasAtEnd || message.from === "you") this.#follow(element);
+    // What was said before the words just sent comes in above them: those stay in sight.
+    if (element.nextElementSibling) this.toEndIfThere();
+    else if (wasAtEnd || message.from === "you") this.#follow(element);
     else this.#newer.hidden = false;
     return true;
   }
@@ -133,7 +149,6 @@ export class Log {
 
   #build({ from, name, text, at, choices = [], cards = [] }) {
     const element = this.#template.cloneNode(true);
-    element.dataset.from = from;
     element.querySelector(".name").textContent = name || word(from);
     const time = element.querySelector("time");
     time.dateTime = at;
@@ -148,7 +163,26 @@ export class Log {
     group.setAttribute("aria-label", word("choices"));
     group.append(...choices.map((choice) => this.#button(choice)));
     if (!choices.length) group.remove();
+    element.dataset.from = from;
+    this.#equip(element);
     return element;
+  }
+
+  // The button shows itself only where the device has a voice of its own (speech.js).
+  #equip(element) {
+    if (element.dataset.from === "you") return;
+    const reading = this.#read.cloneNode(true);
+    reading.firstElementChild.textContent = word("read");
+    element.querySelector(".bubble").after(reading);
+  }
+
+  #press(event) {
+    const button = event.target.closest(".choice");
+    if (!button) return;
+    event.preventDefault(); // without us it sends the form
+    if (button.getAttribute("aria-disabled") === "true") return;
+    button.classList.add("chosen");
+    this.#choose({ id: button.value, title: button.textContent.trim() });
   }
 
   #buildCard({ title, lines = [], choice, link }) {
@@ -179,12 +213,9 @@ export class Log {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "choice";
+    button.value = choice.id;
+    button.dir = "auto";
     button.textContent = choice.title;
-    button.addEventListener("click", () => {
-      if (button.getAttribute("aria-disabled") === "true") return;
-      button.classList.add("chosen");
-      this.#choose(choice);
-    });
     return button;
   }
 

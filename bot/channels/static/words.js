@@ -8,10 +8,14 @@ for (const element of document.getElementById("words").content.querySelectorAll(
   words.set(element.dataset.word, element.textContent);
 }
 
-/** The wording called `key`, its {parts} replaced by `parts`. Throws when the template has no such words. */
+/**
+ * The wording called `key`, its {parts} replaced by `parts`; in the simple look its simpler form, if it has
+ * one. Throws when the template has no such words.
+ */
 export function word(key, parts = {}) {
   if (!words.has(key)) throw new Error(`No words called ${key} in the template`);
-  return words.get(key).replace(/\{(\w+)\}/g, (whole, part) => parts[part] ?? "");
+  const simple = document.body.classList.contains("simple") ? words.get(`${key}_simple`) : undefined;
+  return (simple ?? words.get(key)).replace(/\{(\w+)\}/g, (whole, part) => parts[part] ?? "");
 }
 
 const language = document.documentElement.lang;

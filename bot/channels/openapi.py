@@ -1,0 +1,34 @@
+"""The description of the public interface, for programs: ``GET /openapi.json``, OpenAPI 3.1.
+
+It is written by hand in ``openapi.yml``; ``tests/attacks/test_openapi.py`` holds it against the routes and
+against what they really answer.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+_FILE = Path(__file__).with_name("openapi.yml")
+
+
+@lru_cache(maxsize=1)
+def description() -> dict[str, Any]:
+    """The description as it is published."""
+    return yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+
+
+def routes() -> list[Route]:
+    """``/openapi.json``, open to read for every website."""
+
+    async def published(_request: Request) -> Response:
+        open_to_all = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+        return JSONResponse(description(), headers=open_to_all)
+
+    return [Route("/openapi.json", published)]
