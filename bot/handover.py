@@ -13,77 +13,51 @@ and :func:`open_handover` may be called twice, by the action and by the floor.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from bot import transcript
+from bot import closing, deadlines, levels, transcript, wishes
+from bot.casework import opinions
 from bot.messages import Sender
 from bot.risk.taxonomy import Finding, Level, Memory
-from bot.rota import Route, route
-from bot.store.models import Alert, Conversation, Handover, Message
+from bot.rota import LEAD
+from bot.standing import expected, status, status_words
+from bot.states import (
+    ACCEPTED,
+    CLOSED,
+    CONCERN_REPORT,
+    DISCLOSURE,
+    DO_NOT_TELL,
+    EARLY_HELP,
+    KINDS,
+    MESSAGE,
+    WAITING,
+    WORDS,
+    AlreadyTaken,
+    HandoverError,
+    NoReason,
+    NoSuchHandover,
+    NotOnDuty,
+    NotYours,
+    Opened,
+    Status,
+    WrongState,
+)
+from bot.store.models import Conversation, Handover, Message
 from bot.store.uow import UnitOfWork
+from bot.wishes import keep_from
 
-WAITING, ACCEPTED, CLOSED = "waiting", "accepted", "closed"
-DISCLOSURE, MESSAGE, EARLY_HELP, CONCERN_REPORT = "disclosure", "message", "early_help", "concern_report"
-KINDS = (DISCLOSURE, MESSAGE, EARLY_HELP, CONCERN_REPORT)
-
-#: Details that this module knows: the person's words, and whom they do not want told.
-WORDS, DO_NOT_TELL = "words", "do_not_tell"
+#: The one import for whoever works with handovers: states, errors and standing are told from here too.
+__all__ = [
+    "ACCEPTED", "CLOSED", "CONCERN_REPORT", "DISCLOSURE", "DO_NOT_TELL", "EARLY_HELP", "KINDS",
+    "MESSAGE", "WAITING", "WORDS", "AlreadyTaken", "HandoverError", "NoReason", "NoSuchHandover",
+    "NotOnDuty", "NotYours", "Opened", "Status", "WrongState", "accept", "ask_too", "chase", "close",
+    "expected", "keep_from", "open_handover", "person_wrote", "release", "reply", "set_level", "status",
+    "status_words", "transfer",
+]  # fmt: skip
 
 #: Letters and digits of a reference that cannot be mistaken for one another when read aloud.
 _LETTERS, _DIGITS = "ACDEFHJKLMNPRTWXY", "34679"
-
-
-class HandoverError(Exception):
-    """What was asked of a handover cannot be done."""
-
-
-class NoSuchHandover(HandoverError):
-    """There is no handover with this id."""
-
-
-class AlreadyTaken(HandoverError):
-    """Somebody else accepted first. ``by`` is their name."""
-
-    def __init__(self, by: str) -> None:
-        super().__init__("already accepted")
-        self.by = by
-
-
-class NotOnDuty(HandoverError):
-    """Nobody off duty holds a case."""
-
-
-class NotYours(HandoverError):
-    """Only the person who accepted a case may do this."""
-
-
-class WrongState(HandoverError):
-    """The handover is not in a state in which this can be done."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """What to tell the person. ``who`` is a name or the duty team; ``by_when`` a time in words."""
-
-    handover_id: int
-    who: str
-    by_when: str
-    created: bool
-    on_duty: bool
-    level: Level
-
-
-@dataclass(frozen=True)
-class Status:
-    """Where a conversation's handover stands, as the person may know it."""
-
-    state: str  # none, waiting, accepted or closed
-    who: str | None = None
-    by_when: str | None = None
-    outcome: str | None = None
-    kind: str | None = None
 
 
 def open_handover(
@@ -94,9 +68,12 @@ def open_handover(
     kind: str = DISCLOSURE,
     finding: Finding | None = None,
     details: Mapping[str, str] | None = None,
+    area: str | None = None,
     actor: str = "bot",
 ) -> Opened:
     """Open a handover, or add to the one that is open. Never two for a conversation.
+
+    ``area`` is the id of the area that was told; its people are asked from then on.
 
     A handover that is already open rises to the level of ``finding``, its deadline comes nearer, and
     whoever has it is alerted again; it never goes down here.
@@ -111,11 +88,15 @@ def open_handover(
     if conversation is None:
         raise NoSuchHandover(conversation_id)
     memory = Memory.from_dict(conversation.memory or {})
-    finding = finding or Finding(level=memory.level, categories=memory.categories)
-    level = max(finding.level, memory.level, key=lambda one: one.rank)
     existing = uow.open_handover_of(conversation_id)
+    # What a person lowered rises again by something new, not by what the conversation told before.
+    remembered = Level.NONE if existing and levels.lowered(existing) else memory.level
+    finding = finding or Finding(level=remembered, categories=memory.categories)
+    level = max(finding.level, remembered, key=lambda one: one.rank)
     if existing:
-        _raise_level(uow, existing, level, kind, finding, details, now, actor)
+        levels.rise(uow, existing, level, kind, finding, details, now, actor)
+        if area and area != existing.area:
+            deadlines.move(uow, existing, conversation, area, now)
         return _opened(uow, existing, conversation, now, created=False)
     handover = Handover(
         reference=_new_reference(uow),
@@ -124,15 +105,17 @@ def open_handover(
         state=WAITING,
         level=level.value,
         level_rank=level.rank,
+        highest_level=level.value,
         categories=[c.value for c in dict.fromkeys((*finding.categories, *memory.categories))],
         about=finding.about.value if finding.evidence else (conversation.about or finding.about.value),
+        area=area,
         evidence=[finding.to_dict()] if finding.evidence else [],
-        details={**(details or {}), **_wishes(conversation)},
+        details={**(details or {}), **wishes.of(conversation)},
         opened_at=now,
     )
     uow.add(handover)
     uow.audit(now, actor, "opened", handover=handover, kind=kind, level=level.value)
-    _ask(uow, handover, conversation, 0, now, "opened")
+    deadlines.ask(uow, handover, conversation, 0, now, "opened")
     return _opened(uow, handover, conversation, now, created=True)
 
 
@@ -198,7 +181,7 @@ def person_wrote(uow: UnitOfWork, handover: Handover, finding: Finding, now: dat
     """The person wrote while the case is open: the worker's clock runs, and a rise in risk is shown."""
     level = finding.level
     if finding.evidence:
-        _raise_level(uow, handover, level, handover.kind, finding, None, now, "bot")
+        levels.rise(uow, handover, level, handover.kind, finding, None, now, "bot")
     if handover.state == ACCEPTED and handover.deadline_at is None:
         handover.deadline_at = now + timedelta(seconds=uow.settings.silence_after_accept)
 
@@ -230,15 +213,27 @@ def transfer(uow: UnitOfWork, handover_id: int, staff_id: str, to: str, now: dat
     handover.last_worker_at = None
     handover.deadline_at = now + timedelta(seconds=uow.settings.silence_after_accept)
     uow.audit(now, staff_id, "transferred", handover=handover, to=to)
-    _alert(uow, handover, [to], now, "transferred")
+    deadlines.alert(uow, handover, [to], now, "transferred")
     transcript.say(
         uow, conversation, "utter_worker_joined", now, name=colleague.name, role=colleague.job_title
     )
     return handover
 
 
-def close(uow: UnitOfWork, handover_id: int, staff_id: str, outcome: str, now: datetime) -> Handover:
+def close(
+    uow: UnitOfWork,
+    handover_id: int,
+    staff_id: str,
+    outcome: str,
+    now: datetime,
+    *,
+    feedback: str = "",
+    offer_check_ins: bool = False,
+) -> Handover:
     """The worker closes the case with words for the person; the bot takes over again.
+
+    ``feedback`` is for the colleagues who were part of it. ``offer_check_ins``: the person is asked whether
+    they want to be asked again, after a week and a month.
 
     Raises:
         NotYours, WrongState, NoSuchHandover: as in :func:`reply`.
@@ -250,92 +245,66 @@ def close(uow: UnitOfWork, handover_id: int, staff_id: str, outcome: str, now: d
     handover.deadline_at = None
     conversation.owner = "bot"
     uow.audit(now, staff_id, "closed", handover=handover)
-    name = uow.staff_member(staff_id).name
-    transcript.say(uow, conversation, "utter_outcome", now, name=name, outcome=outcome)
+    opinions.end_all(uow, handover, now)
+    closing.tell(
+        uow, handover, conversation, staff_id, now, feedback=feedback, offer_check_ins=offer_check_ins
+    )
     return handover
 
 
-def chase(uow: UnitOfWork, handover_id: int, now: datetime) -> bool:
+def set_level(
+    uow: UnitOfWork, handover_id: int, staff_id: str, level: Level, reason: str, now: datetime
+) -> Handover:
+    """Somebody of the desk raises or lowers the level of an open case; its deadline follows.
+
+    While it waits, whoever may see it may do so; once it is accepted, its worker or a lead. The highest
+    level it had stays with it, the reason becomes an internal note, and a new disclosure raises it again.
+
+    Raises:
+        NoReason: the reason is empty.
+        NotYours: somebody else has the case, and this is no lead.
+        WrongState: the case is closed.
+        NoSuchHandover: no such case.
+    """
+    handover, conversation = _locked(uow, handover_id)
+    person = uow.rota().person(staff_id)
+    if handover.state == CLOSED:
+        raise WrongState("this case is closed")
+    if (
+        handover.state == ACCEPTED
+        and handover.accepted_by != staff_id
+        and (person is None or person.role != LEAD)
+    ):
+        raise NotYours(staff_id)
+    if not reason.strip():
+        raise NoReason("a level is changed with a reason")
+    levels.set_by_person(uow, handover, conversation, staff_id, level, reason.strip(), now)
+    return handover
+
+
+def chase(uow: UnitOfWork, handover_id: int, now: datetime, *, unreached: bool = False) -> bool:
     """The deadline passed: ask the next in the chain, or give a silent worker's case back.
 
-    Returns whether anything was due; a second gateway that comes later finds nothing to do.
+    Returns whether anything was due; a second gateway that comes later finds nothing to do. ``unreached``:
+    no alert of this step arrived, so that nobody was asked yet.
     """
     handover, conversation = _locked(uow, handover_id)
     if handover.state == CLOSED or handover.deadline_at is None or handover.deadline_at > now:
         return False
     if handover.state == ACCEPTED:
-        leads = [p.id for p in uow.rota().leads(_area(uow, handover, conversation))]
+        leads = [p.id for p in uow.rota().leads(deadlines.area_of(uow, handover, conversation))]
         _back_to_waiting(uow, handover, conversation, now, "clock", "silent")
-        _alert(uow, handover, leads, now, "worker_silent")
+        deadlines.alert(uow, handover, leads, now, "worker_silent")
         return True
     was_last = not handover.routed_to or handover.tier >= 3
-    asked = _ask(uow, handover, conversation, handover.tier + 1, now, "unanswered")
+    asked = deadlines.ask(uow, handover, conversation, handover.tier + 1, now, "unanswered")
     uow.audit(now, "clock", "escalated", handover=handover, tier=handover.tier)
     if not was_last:  # told at each new step, not at every repeat
-        words = "utter_waiting_longer" if asked.on_duty else "utter_nobody_yet"
-        who, by_when = _who(uow, asked), _by_when(uow, handover, asked, now)
+        words = "utter_not_reached" if unreached else "utter_waiting_longer"
+        words = words if asked.on_duty else "utter_nobody_yet"
+        who, by_when = deadlines.who(uow, asked), deadlines.by_when(uow, handover, asked, now)
         transcript.say(uow, conversation, words, now, who=who, by_when=by_when)
     return True
-
-
-def status(uow: UnitOfWork, conversation_id: str, now: datetime) -> Status:
-    """Where the newest handover of a conversation stands, as the person may know it."""
-    handover = uow.last_handover_of(conversation_id)
-    if handover is None:
-        return Status("none")
-    if handover.state == ACCEPTED:
-        holder = uow.staff_member(handover.accepted_by)
-        return Status(ACCEPTED, who=holder.name if holder else None, kind=handover.kind)
-    if handover.state == CLOSED:
-        return Status(CLOSED, outcome=handover.outcome, kind=handover.kind)
-    conversation = uow.conversation(conversation_id)
-    asked = _current_route(uow, handover, conversation, now)
-    by_when = _by_when(uow, handover, asked, now)
-    return Status(WAITING, who=_who(uow, asked), by_when=by_when, kind=handover.kind)
-
-
-def status_words(standing: Status) -> tuple[str | None, dict[str, str]]:
-    """The response that tells a person where things stand, and its values; no response for ``none``."""
-    if standing.state == WAITING:
-        return "utter_status_waiting", {"who": standing.who or "", "by_when": standing.by_when or ""}
-    if standing.state == ACCEPTED:
-        return "utter_status_accepted", {"who": standing.who or ""}
-    if standing.state == CLOSED and standing.outcome:
-        return "utter_status_closed", {"outcome": standing.outcome}
-    return ("utter_status_closed_plain" if standing.state == CLOSED else None), {}
-
-
-def expected(uow: UnitOfWork, conversation_id: str, now: datetime) -> tuple[str, str, bool]:
-    """Who would read a message passed on now, by when, and whether anybody is there: told, not promised."""
-    conversation = uow.conversation(conversation_id)
-    people, chosen = uow.rota(), conversation.safe_adult_id if conversation else None
-    area = people.area_at(conversation.place_id) if conversation else None
-    asked = route(people, 0, chosen, False, now, area)
-    if not asked.on_duty and asked.back_at is None:
-        return _who(uow, asked), uow.content.say("utter_time_unknown"), False
-    start = now if asked.on_duty else asked.back_at
-    deadline = start + timedelta(seconds=uow.settings.deadline_message)
-    return _who(uow, asked), uow.content.clock_words(deadline, now), asked.on_duty
-
-
-def keep_from(uow: UnitOfWork, conversation_id: str, words: str, now: datetime) -> Status:
-    """Keep, in their own words, whom the person does not want told; staff see it before all else.
-
-    Kept with the conversation, and with the handover that is open or opens later.
-
-    Raises:
-        NoSuchHandover: there is no such conversation.
-    """
-    conversation = uow.conversation(conversation_id, lock=True)
-    if conversation is None:
-        raise NoSuchHandover(conversation_id)
-    wishes = dict(conversation.wishes or {})
-    wishes[DO_NOT_TELL] = list(dict.fromkeys([*wishes.get(DO_NOT_TELL, ()), words]))
-    conversation.wishes = wishes
-    if handover := uow.open_handover_of(conversation_id):
-        handover.details = {**(handover.details or {}), **_wishes(conversation)}
-        uow.audit(now, "person", "said_who_must_not_be_told", handover=handover)
-    return status(uow, conversation_id, now)
 
 
 def ask_too(uow: UnitOfWork, conversation_id: str, staff_id: str, now: datetime) -> bool:
@@ -351,25 +320,11 @@ def ask_too(uow: UnitOfWork, conversation_id: str, staff_id: str, now: datetime)
     if staff_id not in handover.routed_to:
         handover.routed_to = sorted({*handover.routed_to, staff_id})
         uow.audit(now, "person", "chose_safe_adult", handover=handover, to=staff_id)
-        _alert(uow, handover, [staff_id], now, "chosen")
+        deadlines.alert(uow, handover, [staff_id], now, "chosen")
     return True
 
 
 # Inside ------------------------------------------------------------------------------------------
-
-
-def _wishes(conversation: Conversation) -> dict[str, str]:
-    """The wishes that go with a handover, as text."""
-    unwanted = (conversation.wishes or {}).get(DO_NOT_TELL)
-    return {DO_NOT_TELL: "\n".join(unwanted)} if unwanted else {}
-
-
-def _joined(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
-    """Details with more details; words that were passed on before stay, the new ones come after them."""
-    both = {**old, **new}
-    if old.get(WORDS) and new.get(WORDS):
-        both[WORDS] = f"{old[WORDS]}\n{new[WORDS]}"
-    return both
 
 
 def _locked(uow: UnitOfWork, handover_id: int) -> tuple[Handover, Conversation]:
@@ -401,123 +356,28 @@ def _back_to_waiting(
     conversation.owner = "bot"
     uow.audit(now, actor, why, handover=handover)
     # The next step, not the first: whoever was silent or gave it back is not asked alone again.
-    asked = _ask(uow, handover, conversation, handover.tier + 1, now, why)
+    asked = deadlines.ask(uow, handover, conversation, handover.tier + 1, now, why)
     transcript.say(
         uow,
         conversation,
         "utter_worker_left",
         now,
         name=holder.name if holder else "",
-        who=_who(uow, asked),
-        by_when=_by_when(uow, handover, asked, now),
+        who=deadlines.who(uow, asked),
+        by_when=deadlines.by_when(uow, handover, asked, now),
     )
-
-
-def _ask(
-    uow: UnitOfWork, handover: Handover, conversation: Conversation, tier: int, now: datetime, reason: str
-) -> Route:
-    everyone = handover.level == Level.IMMEDIATE.value
-    area = _area(uow, handover, conversation)
-    asked = route(uow.rota(), tier, conversation.safe_adult_id, everyone, now, area)
-    # The step counts on past the last one, so that each repeat of the last step alerts anew.
-    handover.tier = max(tier, asked.tier)
-    handover.routed_to = sorted({*handover.routed_to, *asked.staff_ids} if tier else asked.staff_ids)
-    start = now
-    if asked.back_at and not everyone:
-        start = max(now, asked.back_at)  # nobody is there before that: promise nothing earlier
-    handover.deadline_at = start + timedelta(seconds=_seconds_to_accept(uow, handover))
-    _alert(uow, handover, asked.staff_ids, now, reason)
-    return asked
-
-
-def _alert(uow: UnitOfWork, handover: Handover, staff_ids: Iterable[str], now: datetime, reason: str) -> None:
-    known = {(alert.staff_id, alert.tier, alert.reason) for alert in uow.alerts_of(handover.id)}
-    for staff_id in staff_ids:
-        if (staff_id, handover.tier, reason) not in known:
-            uow.add(
-                Alert(
-                    handover_id=handover.id,
-                    staff_id=staff_id,
-                    tier=handover.tier,
-                    reason=reason,
-                    created_at=now,
-                )
-            )
-
-
-def _raise_level(
-    uow: UnitOfWork,
-    handover: Handover,
-    level: Level,
-    kind: str,
-    finding: Finding,
-    details: Mapping[str, str] | None,
-    now: datetime,
-    actor: str,
-) -> None:
-    if finding.evidence:
-        handover.evidence = [*(handover.evidence or []), finding.to_dict()]
-        categories = [c.value for c in finding.categories]
-        handover.categories = list(dict.fromkeys([*handover.categories, *categories]))
-    if details:
-        handover.details = _joined(handover.details or {}, details)
-    if level.needs_person and handover.kind != DISCLOSURE:
-        handover.kind = DISCLOSURE
-    if level.rank <= handover.level_rank:
-        return
-    was = handover.level
-    handover.level, handover.level_rank = level.value, level.rank
-    uow.audit(now, actor, "level_raised", handover=handover, was=was, level=level.value)
-    conversation = uow.conversation(handover.conversation_id)
-    if handover.state == WAITING:
-        _ask(uow, handover, conversation, handover.tier, now, f"raised_{level.value}")
-    else:
-        area = _area(uow, handover, conversation)
-        on_duty = uow.rota().everyone_on_duty(now, area) if level is Level.IMMEDIATE else []
-        everyone = [p.id for p in on_duty]
-        _alert(uow, handover, {handover.accepted_by, *everyone}, now, f"raised_{level.value}")
-
-
-def _seconds_to_accept(uow: UnitOfWork, handover: Handover) -> int:
-    settings = uow.settings
-    if handover.level == Level.IMMEDIATE.value:
-        return settings.deadline_immediate
-    if handover.kind == DISCLOSURE or Level(handover.level).needs_person:
-        return settings.deadline_high
-    return settings.deadline_message if handover.kind == MESSAGE else settings.deadline_request
-
-
-def _current_route(uow: UnitOfWork, handover: Handover, conversation: Conversation, now: datetime) -> Route:
-    area = _area(uow, handover, conversation)
-    return route(uow.rota(), handover.tier, conversation.safe_adult_id, False, now, area)
-
-
-def _area(uow: UnitOfWork, handover: Handover, conversation: Conversation) -> str | None:
-    """The area whose people are asked: what the person told, else that of the place they chose."""
-    return handover.area or uow.rota().area_at(conversation.place_id)
 
 
 def _opened(
     uow: UnitOfWork, handover: Handover, conversation: Conversation, now: datetime, *, created: bool
 ) -> Opened:
     level = Level(handover.level)
-    asked = _current_route(uow, handover, conversation, now)
-    by_when = _by_when(uow, handover, asked, now)
+    asked = deadlines.current_route(uow, handover, conversation, now)
+    by_when = deadlines.by_when(uow, handover, asked, now)
     if handover.state == ACCEPTED:
         holder = uow.staff_member(handover.accepted_by)
         return Opened(handover.id, holder.name, by_when, created, True, level)
-    return Opened(handover.id, _who(uow, asked), by_when, created, asked.on_duty, level)
-
-
-def _who(uow: UnitOfWork, asked: Route) -> str:
-    return asked.named.name if asked.named else uow.content.say("utter_who_duty_line")
-
-
-def _by_when(uow: UnitOfWork, handover: Handover, asked: Route, now: datetime) -> str:
-    """Until when somebody should answer, from the rota; no time when the rota knows of nobody."""
-    if handover.state == WAITING and not asked.on_duty and asked.back_at is None:
-        return uow.content.say("utter_time_unknown")
-    return uow.content.clock_words(handover.deadline_at or now, now)
+    return Opened(handover.id, deadlines.who(uow, asked), by_when, created, asked.on_duty, level)
 
 
 def _new_reference(uow: UnitOfWork) -> str:
