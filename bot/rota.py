@@ -228,18 +228,26 @@ class Route:
 
 
 def route(
-    rota: Rota, tier: int, chosen: str | None, everyone: bool, now: datetime, area: str | None = None
+    rota: Rota,
+    tier: int,
+    chosen: str | None,
+    everyone: bool,
+    now: datetime,
+    area: str | None = None,
+    last: str | None = None,
 ) -> Route:
     """Who to ask at step ``tier`` of the chain, from there on the first step that has somebody.
 
-    The chain: 0 the safe adult the person named, if on duty; 1 the duty line of the area; 2 everyone on
-    duty there; 3 the leads, on duty or not. ``everyone`` (an immediate risk) alerts all who are on duty
-    at any step. ``area`` is None when nobody knows it: then every area is asked.
+    The chain: 0 the safe adult the person named and whoever had their last case (``last``), if on duty;
+    1 the duty line of the area; 2 everyone on duty there; 3 the leads, on duty or not. ``everyone`` (an
+    immediate risk) alerts all who are on duty at any step. ``area`` is None when nobody knows it: then every
+    area is asked.
     Source of the order: RISK levels and the handover chain in docs/architecture.md.
     """
-    named = rota.person(chosen)
+    known = [rota.person(one) for one in dict.fromkeys((chosen, last)) if one]
+    there = [p for p in known if p and p.role != ADMINISTRATOR and p.on_duty(now)]
     steps: list[tuple[Sequence[Person], Person | None]] = [
-        ([named], named) if named and named.on_duty(now) else ([], None),
+        (there, there[0] if there else None),
         (rota.duty_line(now, area), None),
         (rota.everyone_on_duty(now, area), None),
         (rota.leads(area), None),

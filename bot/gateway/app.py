@@ -23,16 +23,21 @@ from starlette.staticfiles import StaticFiles
 
 from bot.bootstrap import Core
 from bot.changes import Changes
-from bot.channels import find
+from bot.channels import embed, find, look, openapi, rasa_socket
+from bot.channels.embed import FrameSession
 from bot.channels.problems import handlers
+from bot.channels.rasa_socket import RasaSocket
 from bot.channels.telegram import TelegramChannel
 from bot.channels.telegram_record import Record
 from bot.channels.telegram_webhook import Webhook, webhook_routes
 from bot.channels.web import WebDoor
 from bot.conversation import Conversations, Dialogue
+from bot.custody.daily import Daily
 from bot.desk.app import desk_app
 from bot.gateway.clock import Clock
+from bot.gateway.guard import Guard
 from bot.gateway.headers import SecurityHeaders
+from bot.gateway.limits import Limits
 from bot.gateway.outbox import Outbox
 from bot.gateway.rasa import RasaDialogue
 from bot.messages import Channel
@@ -53,15 +58,19 @@ def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
     detector.default_detector()  # fails here, at start, not at the first disclosure
     dialogue = dialogue or RasaDialogue(core.settings.rasa_url)
     changes = Changes(core.store)
+    limits = Limits(core)
     conversations = Conversations(core, dialogue, detector.assess, changes)
     clock = Clock(core, conversations, changes)
     telegram, outbox = _telegram(core, conversations, changes)
+    socket = RasaSocket(core, conversations, changes, limits) if core.settings.socketio else None
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         running = [
             asyncio.create_task(_keep("changes", changes.look_forever)),
             asyncio.create_task(_keep("clock", clock.run_forever)),
+            asyncio.create_task(_keep("custody", Daily(core).run_forever)),
+            asyncio.create_task(_keep("alerts", clock.send_forever)),
         ]
         if telegram and outbox:
             await telegram.start()
@@ -70,6 +79,8 @@ def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
         await end(running)
         if telegram:
             await telegram.stop()
+        if socket:
+            await socket.stop()
         if isinstance(dialogue, RasaDialogue):
             await dialogue.close()
         core.store.engine.dispose()
@@ -94,21 +105,32 @@ def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
         routes=[
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            *WebDoor(core, conversations, changes).routes(),
+            *WebDoor(core, conversations, changes, limits).routes(),
             *webhook_routes(telegram),
-            *find.routes(core),
+            *find.routes(core, limits),
+            *openapi.routes(),
+            *look.routes(core),
+            *embed.routes(core),
+            *([Mount(rasa_socket.PATH, socket)] if socket else []),
             # Only what is the same for everybody is compressed: a page that mixes secrets with what
             # somebody wrote, compressed, tells of both (BREACH).
             Mount("/static", GZipMiddleware(StaticFiles(directory=ROOT / "bot" / "channels" / "static"))),
             Mount("/desk", desk_app(core, changes)),
         ],
-        middleware=[Middleware(SecurityHeaders, hsts=core.settings.secure_cookies)],
+        middleware=_middleware(core, limits),
         exception_handlers=handlers(core.content),
         lifespan=lifespan,
     )
     app.state.conversations = conversations
     app.state.clock = clock
     return app
+
+
+def _middleware(core: Core, limits: Limits) -> list[Middleware]:
+    sites = core.settings.embedding_sites
+    headers = Middleware(SecurityHeaders, hsts=core.settings.secure_cookies, framed_by=sites)
+    every = [headers, Middleware(Guard, core=core, limits=limits)]
+    return [*every, Middleware(FrameSession, own_origin=core.settings.url)] if sites else every
 
 
 def _telegram(

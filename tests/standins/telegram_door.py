@@ -78,6 +78,7 @@ class RecordingConversations:
         if address not in self.addresses:
             self.addresses[address or ""] = f"c{len(self.opened)}-{address}"
             self._put(self.addresses[address or ""], "Hello from the opening.")
+            self._put(self.addresses[address or ""], self.content.say("utter_telegram_start"))
         if speaker:
             self._put(self.addresses[address or ""], f"through the door {speaker}")
         return self.addresses[address or ""]
