@@ -27,7 +27,12 @@ class Cipher:
     """Seals and opens stored values, and makes the keyed hashes they are found by."""
 
     def __init__(self, keys: Sequence[str], lookup_key: str) -> None:
-        self._fernet = MultiFernet([Fernet(key) for key in keys])
+        self._each = [Fernet(key) for key in keys]
+        # To tell whether a backup's keys are here. Of 256 random bits, this gives nothing away.
+        self.fingerprints = tuple(
+            hashlib.sha256(f"earshot-key:{key}".encode()).hexdigest()[:16] for key in keys
+        )
+        self._fernet = MultiFernet(self._each)
         self._lookup_key = lookup_key.encode()
 
     def seal(self, text: str) -> bytes:
@@ -46,8 +51,25 @@ class Cipher:
             raise CannotDecrypt("a stored value opens with none of EARSHOT_KEYS") from None
 
     def reseal(self, sealed: bytes) -> bytes:
-        """The same value under the newest key."""
-        return self._fernet.rotate(bytes(sealed))
+        """The same value under the newest key.
+
+        Raises:
+            CannotDecrypt: no key in the settings opens it.
+        """
+        try:
+            return self._fernet.rotate(bytes(sealed))
+        except InvalidToken:
+            raise CannotDecrypt("a stored value opens with none of EARSHOT_KEYS") from None
+
+    def sealed_with(self, sealed: bytes) -> int | None:
+        """Which key a value is sealed with: 0 for the newest of the settings; None when none opens it."""
+        for number, key in enumerate(self._each):
+            try:
+                key.decrypt(bytes(sealed))
+            except InvalidToken:
+                continue
+            return number
+        return None
 
     def find_hash(self, kind: str, value: str) -> str:
         """Keyed hash (HMAC-SHA256, hex) to find a value of high entropy or limited exposure by."""

@@ -12,6 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
+import bot.casework.tables  # noqa: F401
+import bot.custody.tables  # noqa: F401 - its tables belong to the same database
 import bot.directory.tables  # noqa: F401 - its tables belong to the same database
 from bot.store.models import Base
 from bot.store.uow import Store

@@ -67,6 +67,9 @@ class Conversation(Base):
     last_at = Column(UTCDateTime, nullable=False)
     unreachable_at = Column(UTCDateTime)
     erased_at = Column(UTCDateTime)
+    counted_at = Column(UTCDateTime)  # stands in case_count from here on (bot/custody/counts.py)
+    purged_at = Column(UTCDateTime)  # its time was over (bot/custody/purge.py)
+    check_ins = Column(String(8))  # whether they want any: offered, yes or no (bot/check_ins.py)
 
 
 class Message(Base):
@@ -91,6 +94,7 @@ class Message(Base):
     delivered_at = Column(UTCDateTime)  # outgoing: the channel took it
     attempts = Column(Integer, nullable=False, default=0)
     next_try_at = Column(UTCDateTime)
+    held = Column(String(8))  # kept back from staff by this measure: slow or pause (bot/conduct.py)
     __table_args__ = (
         UniqueConstraint("conversation_id", "seq"),
         UniqueConstraint("conversation_id", "client_id"),
@@ -110,6 +114,7 @@ class Handover(Base):
     state = Column(String(12), nullable=False)
     level = Column(String(12), nullable=False)
     level_rank = Column(Integer, nullable=False)
+    highest_level = Column(String(12))  # that it ever had: a person may have lowered ``level``
     categories = Column(JSON, nullable=False, default=list)
     about = Column(String(16), nullable=False)
     area = Column(String(64))
@@ -124,6 +129,10 @@ class Handover(Base):
     last_worker_at = Column(UTCDateTime)
     closed_at = Column(UTCDateTime)
     outcome = Column(Encrypted)
+    feedback = Column(Encrypted)  # what came of it, for the colleagues who were part of it
+    held_at = Column(UTCDateTime)  # legal hold: nothing of it is deleted (bot/custody/hold.py)
+    held_by = Column(String(64))
+    hold_reason = Column(Encrypted)
     __table_args__ = (
         Index(
             "uq_handover_open",
@@ -206,9 +215,11 @@ class Staff(Base):
     off_duty = Column(Boolean, nullable=False, default=False)  # pressed "off duty" although the rota says on
     off_duty_at = Column(UTCDateTime)  # when they pressed it: the next shift starts afresh
     active = Column(Boolean, nullable=False, default=True)
+    oidc_hash = Column(String(64))  # who they are in the council's directory (bot/desk/oidc.py)
     place_id = Column(ForeignKey("place.id"))
     shifts = relationship("Shift", cascade="all, delete-orphan", lazy="selectin", order_by="Shift.id")
     leave = relationship("Leave", cascade="all, delete-orphan", lazy="selectin", order_by="Leave.first_day")
+    __table_args__ = (Index("uq_staff_oidc", "oidc_hash", unique=True),)
 
 
 class Shift(Base):
@@ -248,6 +259,7 @@ class StaffSession(Base):
     seen_at = Column(UTCDateTime)  # when somebody last did something in it
     secret = Column(Encrypted)  # a second factor that is being set up in this session
     resets_factor = Column(Boolean, nullable=False, default=False)  # of an invitation: theirs is lost
+    factor_elsewhere = Column(Boolean, nullable=False, default=False)  # the directory asked for the second
 
 
 class RecoveryCode(Base):
@@ -281,7 +293,45 @@ class Alert(Base):
     failed_at = Column(UTCDateTime)
     attempts = Column(Integer, nullable=False, default=0)
     claimed_until = Column(UTCDateTime)
+    claimed_by = Column(String(64))  # the gateway that is sending it
+    took = Column(JSON)  # kind of address -> whether it took the alert; never the address
+    receipts = Column(JSON)  # ids by which GOV.UK Notify tells what became of it
+    check_at = Column(UTCDateTime)  # when that is asked next
+    delivered_at = Column(UTCDateTime)  # Notify says that it arrived
     __table_args__ = (UniqueConstraint("handover_id", "staff_id", "tier", "reason"),)
+
+
+class CheckIn(Base):
+    """How somebody is, asked once some time after a close, if they wanted it."""
+
+    __tablename__ = "check_in"
+    id = Column(Integer, primary_key=True, autoincrement=True)
+    conversation_id = Column(ForeignKey("conversation.id"), nullable=False, index=True)
+    handover_id = Column(ForeignKey("handover.id"), nullable=False)
+    step = Column(String(8), nullable=False)  # week or month
+    due_at = Column(UTCDateTime, nullable=False)
+    done_at = Column(UTCDateTime)
+    result = Column(String(12))  # asked, stopped or not_needed
+    __table_args__ = (UniqueConstraint("handover_id", "step"), Index("ix_check_in_due", "done_at", "due_at"))
+
+
+class Conduct(Base):
+    """What was done about abuse of the service, by whom and why. Leads review it."""
+
+    __tablename__ = "conduct"
+    id = Column(Integer, primary_key=True, autoincrement=True)
+    conversation_id = Column(ForeignKey("conversation.id"), nullable=False, index=True)
+    handover_id = Column(ForeignKey("handover.id"), nullable=False)
+    measure = Column(String(8), nullable=False)  # warn, slow or pause
+    reason = Column(Encrypted)
+    by = Column(String(64), nullable=False)  # a staff id
+    at = Column(UTCDateTime, nullable=False)
+    minutes = Column(Integer)  # how long it is to last
+    until = Column(UTCDateTime)  # null while it waits for a lead
+    needs_lead = Column(Boolean, nullable=False, default=False)
+    confirmed_by = Column(String(64))
+    ended_at = Column(UTCDateTime)
+    ended_by = Column(String(64))  # a staff id; disclosure: risk broke through
 
 
 class DialogueState(Base):
