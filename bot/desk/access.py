@@ -43,6 +43,7 @@ class Rule:
     roles: frozenset[str]
     before_sign_in: bool = False
     max_body: int = 64 * 1024  # bytes; the longest form is a reply of 4,000 characters of up to 12 bytes
+    max_fields: int = 40
 
 
 RULES: tuple[Rule, ...] = (
@@ -57,7 +58,10 @@ RULES: tuple[Rule, ...] = (
     Rule("/second-factor/set-up", GET, STAFF | {HALF_WAY}),
     Rule("/second-factor/set-up", POST, STAFF | {HALF_WAY}),
     Rule("/", GET, STAFF),
+    Rule("/sign-in/oidc", GET, ANYONE),
+    Rule("/sign-in/oidc/back", GET, ANYONE),
     Rule("/account", GET, STAFF),
+    Rule("/account/test-alert", POST, CASEWORK),
     Rule("/account/password", POST, STAFF),
     Rule("/account/recovery-codes", POST, STAFF),
     Rule("/account/sign-out-everywhere", POST, STAFF),
@@ -82,6 +86,17 @@ RULES: tuple[Rule, ...] = (
     Rule("/people/{staff_id}/sign-out", POST, MANAGERS),
     Rule("/people/{staff_id}/deactivate", POST, MANAGERS),
     Rule("/people/{staff_id}/reactivate", POST, MANAGERS),
+    Rule("/people/{staff_id}/test-alert", POST, LEADS),
+    Rule("/conduct", GET, LEADS),
+    Rule("/conduct/{row:int}/confirm", POST, LEADS),
+    Rule("/conduct/{row:int}/lift", POST, LEADS),
+    Rule("/statistics", GET, LEADS),
+    Rule("/statistics/export.csv", GET, LEADS),
+    Rule("/cases/{id:int}/hold", POST, LEADS),
+    Rule("/cases/{id:int}/hold/lift", POST, LEADS),
+    Rule("/cases/{id:int}/export", POST, LEADS),
+    Rule("/posters", GET, MANAGERS),
+    Rule("/posters/file.pdf", GET, MANAGERS),
     Rule("/audit", GET, LEADS),
     Rule("/audit/check", POST, LEADS),
     Rule("/audit/export.csv", GET, LEADS),
@@ -96,6 +111,22 @@ RULES: tuple[Rule, ...] = (
     Rule("/cases/{id:int}/release", POST, CASEWORK),
     Rule("/cases/{id:int}/transfer", POST, CASEWORK),
     Rule("/cases/{id:int}/close", POST, CASEWORK),
+    Rule("/cases/{id:int}/level", POST, CASEWORK),
+    Rule("/cases/{id:int}/notes", POST, CASEWORK),
+    Rule("/cases/{id:int}/opinion", POST, CASEWORK),
+    Rule("/cases/{id:int}/opinion/end", POST, CASEWORK),
+    Rule("/cases/{id:int}/record", GET, CASEWORK),
+    # 15 texts of 4,000 characters of up to 12 bytes; every message and every factor may be ticked.
+    Rule("/cases/{id:int}/record", POST, CASEWORK, max_body=1024 * 1024, max_fields=1_000),
+    Rule("/cases/{id:int}/record/versions/{row:int}", GET, CASEWORK),
+    Rule("/cases/{id:int}/letter", GET, CASEWORK),
+    Rule("/cases/{id:int}/letter.pdf", GET, CASEWORK),
+    Rule("/cases/{id:int}/letter.json", GET, CASEWORK),
+    Rule("/side", GET, CASEWORK),
+    Rule("/replies", GET, CASEWORK),
+    Rule("/replies", POST, LEADS),
+    Rule("/cases/{id:int}/conduct", POST, CASEWORK),
+    Rule("/cases/{id:int}/conduct/{row:int}/lift", POST, CASEWORK),
     Rule("/cases/{id:int}/typing", POST, CASEWORK),
     Rule("/cases/{id:int}/left", POST, CASEWORK),
 )

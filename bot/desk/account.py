@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from anyio import sleep, to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from bot.alerts.addresses import kind_of
 from bot.bootstrap import Core
+from bot.desk.alerting import try_addresses
 from bot.desk.attempts import factor_account, password_account
 from bot.desk.passwords import MIN_LENGTH, WeakPassword, verify_password
 from bot.desk.second_factor import give_factor, new_recovery_codes, recovery_codes_left
@@ -87,7 +91,18 @@ async def new_codes(request: Request) -> Response:
     return desk.render(request, "recovery_codes.html", codes=codes)
 
 
-def _show(request: Request, status: int = 200, about: str = "", problem: str = "") -> Response:
+async def test_alert(request: Request) -> Response:
+    """Try one's own alert addresses, and see which took it."""
+    return _show(request, tried=await try_addresses(request, request.state.me.staff_id))
+
+
+def _show(
+    request: Request,
+    status: int = 200,
+    about: str = "",
+    problem: str = "",
+    tried: Mapping[str, bool] | None = None,
+) -> Response:
     desk, me = request.app.state.desk, request.state.me
     now = desk.core.now()
     with desk.core.store.read() as uow:
@@ -98,6 +113,7 @@ def _show(request: Request, status: int = 200, about: str = "", problem: str = "
         ]
         left, email = recovery_codes_left(uow, me.staff_id), staff.email
         has_password = staff.password_hash is not None
+        addresses = [kind_of(one) for one in staff.alert_urls or ()]
     return desk.render(
         request,
         "account.html",
@@ -106,6 +122,8 @@ def _show(request: Request, status: int = 200, about: str = "", problem: str = "
         codes_left=left,
         email=email,
         has_password=has_password,
+        addresses=addresses,
+        tried=tried,
         done=request.query_params.get("done", ""),
         about=about,
         problem=problem,

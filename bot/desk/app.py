@@ -20,10 +20,31 @@ from starlette.templating import Jinja2Templates
 
 from bot.bootstrap import Core
 from bot.changes import Changes
-from bot.desk import account, audit, case, duty, events, people, person, queue, second_factor, sign_in
+from bot.desk import (
+    account,
+    audit,
+    case,
+    conduct,
+    custody,
+    duty,
+    events,
+    letter,
+    oidc,
+    people,
+    person,
+    posters,
+    queue,
+    record,
+    replies,
+    second_factor,
+    side,
+    sign_in,
+    teamwork,
+)
 from bot.desk.access import CASEWORK, MANAGERS
 from bot.desk.attempts import Attempts
 from bot.desk.gate import Gate
+from bot.desk.oidc import Provider, provider_of
 from bot.desk.presence import Presence
 from bot.handover import NoSuchHandover
 from bot.rota import UK
@@ -41,12 +62,14 @@ class Desk:
     attempts: Attempts
     presence: Presence = field(default_factory=Presence)
     hashing: CapacityLimiter = field(default_factory=sign_in.hashing_limiter)
+    provider: Provider | None = None
 
     def render(self, request: Request, template: str, status: int = 200, **context: Any) -> Response:
         """A page, with who is signed in, the time, and where they stand on the rota."""
         now, me = self.core.now(), request.state.me
         context |= {"me": me, "now": now, "body_name": self.core.settings.body_name}
         context["mode"] = self.core.settings.mode
+        context["oidc"] = self.provider is not None
         complete = bool(me and me.complete)
         if complete and not template.startswith("_"):
             with self.core.store.read() as uow:
@@ -72,7 +95,10 @@ def desk_app(core: Core, changes: Changes) -> Starlette:
         Route("/second-factor", second_factor.check_factor, methods=["POST"]),
         Route("/second-factor/set-up", second_factor.set_up_page),
         Route("/second-factor/set-up", second_factor.set_up, methods=["POST"]),
+        Route("/sign-in/oidc", oidc.go),
+        Route("/sign-in/oidc/back", oidc.come_back),
         Route("/account", account.account_page),
+        Route("/account/test-alert", account.test_alert, methods=["POST"]),
         Route("/account/password", account.change_password, methods=["POST"]),
         Route("/account/recovery-codes", account.new_codes, methods=["POST"]),
         Route("/account/sign-out-everywhere", duty.sign_out_everywhere, methods=["POST"]),
@@ -97,6 +123,17 @@ def desk_app(core: Core, changes: Changes) -> Starlette:
         Route("/people/{staff_id}/sign-out", person.sign_out, methods=["POST"]),
         Route("/people/{staff_id}/deactivate", person.deactivate, methods=["POST"]),
         Route("/people/{staff_id}/reactivate", person.reactivate, methods=["POST"]),
+        Route("/people/{staff_id}/test-alert", person.test_alert, methods=["POST"]),
+        Route("/conduct", conduct.page),
+        Route("/conduct/{row:int}/confirm", conduct.confirm, methods=["POST"]),
+        Route("/conduct/{row:int}/lift", conduct.lift, methods=["POST"]),
+        Route("/statistics", custody.statistics_page),
+        Route("/statistics/export.csv", custody.statistics_csv),
+        Route("/cases/{id:int}/hold", custody.put_on_hold, methods=["POST"]),
+        Route("/cases/{id:int}/hold/lift", custody.lift_hold, methods=["POST"]),
+        Route("/cases/{id:int}/export", custody.export_subject, methods=["POST"]),
+        Route("/posters", posters.posters_page),
+        Route("/posters/file.pdf", posters.poster_file),
         Route("/audit", audit.audit_page),
         Route("/audit/check", audit.check_chain, methods=["POST"]),
         Route("/audit/export.csv", audit.export_csv),
@@ -109,6 +146,21 @@ def desk_app(core: Core, changes: Changes) -> Starlette:
         Route("/cases/{id:int}/release", case.release, methods=["POST"]),
         Route("/cases/{id:int}/transfer", case.transfer, methods=["POST"]),
         Route("/cases/{id:int}/close", case.close, methods=["POST"]),
+        Route("/cases/{id:int}/level", teamwork.set_level, methods=["POST"]),
+        Route("/cases/{id:int}/notes", teamwork.add_note, methods=["POST"]),
+        Route("/cases/{id:int}/opinion", teamwork.ask_opinion, methods=["POST"]),
+        Route("/cases/{id:int}/opinion/end", teamwork.end_opinion, methods=["POST"]),
+        Route("/cases/{id:int}/record", record.record_page),
+        Route("/cases/{id:int}/record", record.save_record, methods=["POST"]),
+        Route("/cases/{id:int}/record/versions/{row:int}", record.version_page),
+        Route("/cases/{id:int}/letter", letter.letter_page),
+        Route("/cases/{id:int}/letter.pdf", letter.letter_as_pdf),
+        Route("/cases/{id:int}/letter.json", letter.letter_as_json),
+        Route("/side", side.side_page),
+        Route("/replies", replies.replies_page),
+        Route("/replies", replies.save_reply, methods=["POST"]),
+        Route("/cases/{id:int}/conduct", conduct.take, methods=["POST"]),
+        Route("/cases/{id:int}/conduct/{row:int}/lift", conduct.lift_here, methods=["POST"]),
         Route("/cases/{id:int}/typing", case.typing, methods=["POST"]),
         Route("/cases/{id:int}/left", case.left, methods=["POST"]),
         Mount("/static", StaticFiles(directory=_HERE / "static")),
@@ -124,7 +176,10 @@ def desk_app(core: Core, changes: Changes) -> Starlette:
             person.NoSuchPerson: person.no_such_person,
         },
     )
-    app.state.desk = Desk(core, changes, Jinja2Templates(env=_environment()), Attempts(core))
+    templates = Jinja2Templates(env=_environment())
+    app.state.desk = Desk(
+        core, changes, templates, Attempts(core), provider=provider_of(core.settings, core.store.cipher)
+    )
     return app
 
 

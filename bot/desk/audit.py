@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from bot.desk.sessions import SignedIn
 from bot.rota import UK
+from bot.spreadsheet import csv_row
 from bot.store.audit import verify
 from bot.store.models import AuditEntry, Conversation, Handover, Place, Staff
 from bot.store.uow import UnitOfWork
@@ -26,8 +25,6 @@ SHOWN = 50
 _PIECE = 500
 #: Actors that are no member of staff.
 NO_STAFF = ("person", "bot", "floor", "clock", "nobody", "operator")
-#: What makes a spreadsheet take a cell for a formula (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _COLUMNS = (
     "entry", "at", "actor", "actor_name", "action", "subject", "subject_name", "case", "conversation",
     "detail", "previous_hash", "hash",
@@ -86,9 +83,9 @@ def export_csv(request: Request) -> Response:
     """Everything that matches, oldest first, for a spreadsheet; no cell can be a formula."""
 
     def rows() -> Iterator[str]:
-        yield _csv_row(_COLUMNS)
+        yield csv_row(_COLUMNS)
         for line in _everything(request):
-            yield _csv_row([_plain(_fields(line)[name]) for name in _COLUMNS])
+            yield csv_row(_fields(line)[name] for name in _COLUMNS)
 
     return _download(request, rows(), "text/csv", "csv")
 
@@ -121,6 +118,18 @@ def search_of(query: Mapping[str, str]) -> Search:
         since=day("since"),
         until=day("until"),
     )
+
+
+def noted(uow: UnitOfWork, search: Search) -> dict[str, str]:
+    """What the log says was looked for. What is no id of ours may be somebody's name, and is not written."""
+    there = {
+        "who": search.who in NO_STAFF or uow.staff_member(search.who) is not None,
+        "case": uow.reference_taken(search.case),
+        "action": uow.session.scalar(
+            select(AuditEntry.id).where(AuditEntry.action == search.action).limit(1)
+        ),
+    }
+    return {name: value if there.get(name, True) else "unknown" for name, value in search.to_dict().items()}
 
 
 def entries(
@@ -198,7 +207,7 @@ def _show(request: Request, verdict: Any = None) -> Response:
     search = search_of(request.query_params)
     before = request.query_params.get("before", "")
     with desk.core.uow() as uow:
-        uow.audit(desk.core.now(), me.staff_id, "audit_read", search=search.to_dict())
+        uow.audit(desk.core.now(), me.staff_id, "audit_read", search=noted(uow, search))
         uow.commit()
     with desk.core.store.read() as uow:
         found = entries(uow, me, search, before=int(before) if before.isdecimal() else None, limit=SHOWN + 1)
@@ -234,7 +243,7 @@ def _download(request: Request, rows: Iterator[str], media_type: str, ending: st
     desk, me = request.app.state.desk, request.state.me
     now = desk.core.now()
     with desk.core.uow() as uow:
-        search = search_of(request.query_params).to_dict()
+        search = noted(uow, search_of(request.query_params))
         uow.audit(now, me.staff_id, "audit_exported", form=ending, search=search)
         uow.commit()
     name = f"earshot-audit-{now.astimezone(UK):%Y-%m-%d}.{ending}"
@@ -251,15 +260,3 @@ def _fields(line: Line) -> dict[str, Any]:
         entry.prev_hash, entry.hash,
     )  # fmt: skip
     return dict(zip(_COLUMNS, values, strict=True)) | {"handover_id": entry.handover_id}
-
-
-def _plain(value: Any) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = "" if value is None else json.dumps(value) if isinstance(value, dict) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _csv_row(values: Any) -> str:
-    line = io.StringIO()
-    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(values)
-    return line.getvalue()

@@ -7,16 +7,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot.handover import DO_NOT_TELL
+from bot import levels
+from bot.casework import notes, opinions
+from bot.casework.neglect import DETAIL as SIGN
+from bot.casework.neglect import Sign, named
+from bot.casework.notes import Note
+from bot.closing import outcome_response
+from bot.desk.sessions import SignedIn
+from bot.handover import ACCEPTED, CLOSED, DO_NOT_TELL, WAITING
 from bot.messages import Channel, Sender
 from bot.risk.census import FACTORS, suggest
 from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
-from bot.rota import Person, Rota
+from bot.rota import LEAD, Person, Rota
 from bot.store.models import AuditEntry, Conversation, Handover, Message
 from bot.store.uow import UnitOfWork
 
 #: Audit entries that come in rows; neighbours by the same person are shown as one with a count.
-_REPEATED = frozenset({"read", "replied"})
+_REPEATED = frozenset({"read", "replied", "record_saved", "record_read", "noted"})
 #: Stands where the outcome goes while the words around it are found; no response contains it.
 _GAP = "\N{OBJECT REPLACEMENT CHARACTER}"
 
@@ -41,6 +48,7 @@ class Line:
     segments: tuple[Segment, ...]
     erased: bool
     level: str | None
+    reasons: tuple[Reason, ...]
     offered: tuple[str, ...]
     delivery: str
 
@@ -77,6 +85,14 @@ class CaseView:
     conversation: Conversation
     holder: str | None
     mine: bool
+    my_name: str
+    my_title: str
+    may_set_level: bool
+    may_note: bool
+    guests: tuple[tuple[str, str], ...]
+    notes: tuple[Note, ...]
+    lowered: Note | None
+    rose: Deed | None
     place: str | None
     area: str | None
     safe_adult: Person | None
@@ -86,34 +102,62 @@ class CaseView:
     rising: bool
     do_not_tell: tuple[str, ...]
     factors: tuple[tuple[str, str], ...]
+    signs: Mapping[str, tuple[Sign, ...]]
+
+    @property
+    def guest_ids(self) -> tuple[str, ...]:
+        """Who gives a second opinion, by id."""
+        return tuple(staff_id for staff_id, _ in self.guests)
+
+    @property
+    def asked_for(self) -> dict[str, str]:
+        """The details without the wishes and the signs, which have places of their own."""
+        details = self.case.details or {}
+        return {k: v for k, v in details.items() if k != DO_NOT_TELL and not k.startswith(SIGN)}
 
 
-def case_view(uow: UnitOfWork, case: Handover, staff_id: str, rota: Rota) -> CaseView:
-    """Gather what the page shows."""
+def case_view(uow: UnitOfWork, case: Handover, me: SignedIn, rota: Rota) -> CaseView:
+    """Gather what the page shows to whoever is signed in."""
+    staff_id = me.staff_id
     conversation = uow.conversation(case.conversation_id)
     place = next((p for p in rota.places if p.id == conversation.place_id), None)
     holder = uow.staff_member(case.accepted_by) if case.accepted_by else None
-    me = uow.staff_member(staff_id)
+    myself = uow.staff_member(staff_id)
+    memory = Memory.from_dict(conversation.memory or {})
+    history = _history(uow, case)
+    written = tuple(notes.of(uow, case.id))
+    mine = case.state == ACCEPTED and case.accepted_by == staff_id
+    guests = opinions.asked(uow, case.id)
     return CaseView(
         case=case,
         conversation=conversation,
         holder=holder.name if holder else None,
-        mine=case.state == "accepted" and case.accepted_by == staff_id,
+        mine=mine,
+        my_name=myself.name,
+        my_title=myself.job_title,
+        may_set_level=case.state == WAITING or mine or (case.state == ACCEPTED and me.role == LEAD),
+        may_note=case.state != CLOSED or me.role == LEAD or case.accepted_by == staff_id,
+        guests=tuple((one, uow.staff_member(one).name) for one in guests),
+        notes=written,
+        lowered=_lowered(case, written),
+        rose=_rose(case, history),
         place=place.name if place else None,
         area=case.area or (place.area if place else None),
         safe_adult=rota.person(conversation.safe_adult_id),
         reasons=reasons(case.evidence or ()),
-        history=_history(uow, case),
-        outcome_around=_around_outcome(uow, conversation, me.name),
-        rising=Memory.from_dict(conversation.memory or {}).rising,
+        history=history,
+        outcome_around=_around_outcome(uow, case, conversation, myself.name),
+        rising=memory.rising,
         do_not_tell=tuple((case.details or {}).get(DO_NOT_TELL, "").splitlines()),
         factors=tuple((code, FACTORS[code]) for code in suggest(map(Category, case.categories))),
+        signs=named(memory.signs, case.details or {}),
     )
 
 
 def lines(uow: UnitOfWork, conversation: Conversation, after: int = 0) -> list[Line]:
     """The transcript after a number."""
-    return [_line(message, conversation) for message in uow.messages(conversation.id, after)]
+    # What a measure against abuse holds back stands apart (bot/desk/aftermath.py).
+    return [_line(one, conversation) for one in uow.messages(conversation.id, after) if not one.held]
 
 
 def marked(text: str, finding: Finding) -> tuple[Segment, ...]:
@@ -157,6 +201,7 @@ def _line(message: Message, conversation: Conversation) -> Line:
         segments=marked(text, finding),
         erased=message.text is None,
         level=message.level if message.level and Level(message.level) >= Level.CONCERN else None,
+        reasons=tuple(dict.fromkeys(_reason(e) for e in finding.evidence)),
         offered=tuple(choice["title"] for choice in message.choices or ()),
         delivery=_delivery(message, conversation),
     )
@@ -171,6 +216,21 @@ def _delivery(message: Message, conversation: Conversation) -> str:
     if conversation.unreachable_at:
         return "unreachable"
     return "retrying" if message.attempts > 1 else "sending"
+
+
+def _lowered(case: Handover, written: Sequence[Note]) -> Note | None:
+    """The note that says why the level is below what it was."""
+    if not levels.lowered(case):
+        return None
+    return next((note for note in reversed(written) if note.kind == notes.LEVEL), None)
+
+
+def _rose(case: Handover, history: Sequence[Deed]) -> Deed | None:
+    """The last rise in risk that came with what the person wrote after somebody accepted."""
+    if case.state != ACCEPTED or levels.lowered(case):
+        return None
+    rises = (d for d in reversed(history) if d.action == "level_raised" and d.name is None)
+    return next((d for d in rises if case.accepted_at and d.at >= case.accepted_at), None)
 
 
 def _history(uow: UnitOfWork, case: Handover) -> tuple[Deed, ...]:
@@ -205,8 +265,11 @@ def _deed(entry: AuditEntry, name: Any, times: int) -> Deed:
     )
 
 
-def _around_outcome(uow: UnitOfWork, conversation: Conversation, name: str) -> tuple[str, str]:
+def _around_outcome(
+    uow: UnitOfWork, case: Handover, conversation: Conversation, name: str
+) -> tuple[str, str]:
     """The words that the person will read before and after the outcome."""
-    words = uow.content.say("utter_outcome", variant=conversation.next_seq, name=name, outcome=_GAP)
+    response = outcome_response(case, conversation)
+    words = uow.content.say(response, variant=conversation.next_seq, name=name, outcome=_GAP)
     before, _, after = words.partition(_GAP)
     return before, after

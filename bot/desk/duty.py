@@ -95,4 +95,5 @@ def _leave(request: Request, *, everywhere: bool) -> Response:
         uow.commit()
     for case in held:
         desk.changes.changed(case.conversation_id)
-    return without_cookie(RedirectResponse("/desk/sign-in", 303), desk.core.settings)
+    target = "/desk/sign-in?out=1" if desk.provider else "/desk/sign-in"
+    return without_cookie(RedirectResponse(target, 303), desk.core.settings)

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from bot.changes import ALL, Watch
 from bot.desk.access import may_see_case
+from bot.desk.alerting import Ring, rings_for
 from bot.desk.queries import Touched, cases_of
 from bot.desk.queue import board
 from bot.desk.sessions import COOKIE, SignedIn, keep_awake, who_is
@@ -35,6 +36,7 @@ class News:
 
     queue: int
     cases: tuple[Touched, ...]
+    rings: tuple[Ring, ...] = ()
 
 
 def events(request: Request) -> Response:
@@ -53,16 +55,18 @@ async def _stream(request: Request) -> AsyncIterator[ServerSentEvent]:
                 return None
             cases = tuple(case for case in cases_of(uow, changed) if _may_see(me, case))
             current = board(uow, me, now)
+            rings = tuple(rings_for(uow, me.staff_id, rung, now))
         person = current.rota.person(me.staff_id)
         if not me.awake(now) and person and person.on_duty(now):
             # Whoever is on duty may watch a quiet queue for hours without touching it.
             with desk.core.uow() as uow:
                 keep_awake(uow, me, now)
                 uow.commit()
-        return News(current.fingerprint(), cases)
+        return News(hash((current.fingerprint(), desk.presence.looking())), cases, rings)
 
     typing: dict[int, bool] = {}
     queue: int | None = None
+    rung = 0
     changed: set[str] = set()
     async with desk.changes.watch(ALL) as watch:
         # A stream that begins, or begins again, has missed things: pages fetch all they show.
@@ -75,6 +79,9 @@ async def _stream(request: Request) -> AsyncIterator[ServerSentEvent]:
             if queue is not None and news.queue != queue:
                 yield _event("queue")
             queue = news.queue
+            for ring in news.rings:
+                rung = ring.id
+                yield _event("alert", id=ring.id, case=ring.case, level=ring.level)
             for case in news.cases:
                 yield _event("case", id=case.id, seq=case.seq)
                 on = _typing(watch, case.conversation_id)

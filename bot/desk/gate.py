@@ -114,7 +114,7 @@ class Gate:
             return _problem(request, "broken", 415)
         try:
             rule = access.rule_for(path, method)
-            form = await _read_form(receive, rule.max_body if rule else 0)
+            form = await _read_form(receive, rule.max_body, rule.max_fields) if rule else {}
         except (TooLarge, ValueError):
             return _problem(request, "too_large", 413)
         if rule and not rule.before_sign_in and not _token_fits(me, request.headers, form):
@@ -149,7 +149,7 @@ def _same_origin(headers: Headers, public_url: str) -> bool:
     )
 
 
-async def _read_form(receive: Receive, max_body: int) -> dict[str, str]:
+async def _read_form(receive: Receive, max_body: int, max_fields: int) -> dict[str, str]:
     body = bytearray()
     while True:
         message = await receive()
@@ -160,7 +160,7 @@ async def _read_form(receive: Receive, max_body: int) -> dict[str, str]:
             raise TooLarge
         if not message.get("more_body"):
             break
-    fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=40)
+    fields = parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=max_fields)
     return {name: value.replace("\r\n", "\n").replace("\x00", "") for name, value in fields}
 
 

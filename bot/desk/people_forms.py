@@ -184,9 +184,9 @@ def _alert_urls(form: Mapping[str, str]) -> tuple[str, ...]:
     if len(found) > LIST or any(len(line) > 500 for line in found):
         raise FormError("too_long_here", "alerts")
     if found:
-        from apprise import Apprise  # slow to import, and few forms need it
+        from bot.alerts.addresses import is_address  # slow to import, and few forms need it
 
-        if any(Apprise.instantiate(url, suppress_exceptions=True) is None for url in found):
+        if not all(is_address(address) for address in found):
             raise FormError("bad_alert", "alerts")
     return found
 

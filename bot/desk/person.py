@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from anyio import to_thread
 from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from bot.desk import people_forms as forms
 from bot.desk.access import CASEWORK
+from bot.desk.alerting import try_addresses
 from bot.desk.duty import duty_of, give_back
 from bot.desk.people import NotYourPeople, areas_of, looks_after
 from bot.desk.people_forms import Details, FormError
@@ -80,6 +83,11 @@ def save(request: Request) -> Response:
             return None
         if me.role != LEAD and _FOR_LEADS & set(changed):
             raise NotYourPeople
+        if "email" in changed:
+            # Whoever has the address signs in by the council's directory: for people who see cases that is
+            # a lead's to say, and nobody's earlier link to the directory stays.
+            _may_let_in(me, staff)
+            staff.oidc_hash = None
         if not looks_after(me, areas_of(staff, rota)):
             raise NotYourPeople("not_your_area")
         if was_lead and staff.role != LEAD:
@@ -197,6 +205,13 @@ def reactivate(request: Request) -> Response:
     return _act(request, act, "sign-in")
 
 
+async def test_alert(request: Request) -> Response:
+    """A lead tries somebody's alert addresses, and sees which took it."""
+    staff_id = await to_thread.run_sync(_known, request)
+    tried = await try_addresses(request, staff_id)
+    return await to_thread.run_sync(partial(_show, request, tried=tried))
+
+
 def no_such_person(request: Request, _error: Exception) -> Response:
     """Told the same whether they exist or not."""
     return request.app.state.desk.render(request, "problem.html", 404, problem="no_such_person")
@@ -236,6 +251,11 @@ def _whom(uow: UnitOfWork, request: Request) -> Staff:
     if staff is None or not looks_after(request.state.me, areas_of(staff, uow.rota())):
         raise NoSuchPerson
     return staff
+
+
+def _known(request: Request) -> str:
+    with request.app.state.desk.core.store.read() as uow:
+        return _whom(uow, request).id
 
 
 def _own(rows: list[Any], request: Request) -> Shift | Leave | Any | None:
@@ -314,7 +334,13 @@ def _typed(form: dict[str, str], rota: Rota) -> dict[str, Any]:
 
 
 def _show(
-    request: Request, status: int = 200, about: str = "", problem: str = "", field: str = "", link: str = ""
+    request: Request,
+    status: int = 200,
+    about: str = "",
+    problem: str = "",
+    field: str = "",
+    link: str = "",
+    tried: Mapping[str, bool] | None = None,
 ) -> Response:
     desk, me = request.app.state.desk, request.state.me
     now = desk.core.now()
@@ -346,5 +372,6 @@ def _show(
             problem=problem,
             field=field,
             link=link,
+            tried=tried,
             **_choices(rota, me),
         )

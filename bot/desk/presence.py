@@ -42,6 +42,12 @@ class Presence:
         with self._lock:
             return sorted(one for one in self._here(case_id) if one != staff_id)
 
+    def looking(self) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        """Every case that somebody looks at, and who, by id."""
+        with self._lock:
+            here = ((case_id, tuple(sorted(self._here(case_id)))) for case_id in sorted(self._seen))
+            return tuple((case_id, who) for case_id, who in here if who)
+
     def _here(self, case_id: int) -> dict[str, float]:
         oldest = self._clock() - KEPT
         return {who: at for who, at in self._seen.get(case_id, {}).items() if at > oldest}

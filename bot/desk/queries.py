@@ -8,7 +8,9 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from bot.store.models import Conversation, Handover, Place, StaffSession
+from bot.casework import opinions
+from bot.messages import Sender
+from bot.store.models import Conversation, Handover, Message, Place, StaffSession
 from bot.store.uow import UnitOfWork
 
 #: How many closed cases the queue page shows, newest first.
@@ -34,6 +36,12 @@ class Row:
     opened_at: datetime
     deadline_at: datetime | None
     closed_at: datetime | None
+    guests: tuple[str, ...] = ()  # who gives a second opinion
+
+    @property
+    def came_to(self) -> tuple[str, ...]:
+        """Everybody it was brought to: asked to take it, or for a second opinion."""
+        return (*self.routed_to, *self.guests)
 
     def overdue(self, now: datetime) -> bool:
         """Whether somebody should have answered by now."""
@@ -41,7 +49,7 @@ class Row:
 
 
 def queue_rows(uow: UnitOfWork, *, closed: bool = False) -> list[Row]:
-    """The open handovers by level, then by waiting time; or the closed ones, newest first."""
+    """The open handovers by level, then by deadline; or the closed ones, newest first."""
     query = (
         select(
             Handover.id,
@@ -68,11 +76,46 @@ def queue_rows(uow: UnitOfWork, *, closed: bool = False) -> list[Row]:
         query = query.order_by(Handover.closed_at.desc(), Handover.id.desc()).limit(CLOSED_SHOWN)
     else:
         query = query.where(Handover.state != "closed")
-        query = query.order_by(Handover.level_rank.desc(), Handover.opened_at, Handover.id)
+        # Where nobody has to answer, there is no deadline: those come last of their level.
+        query = query.order_by(
+            Handover.level_rank.desc(),
+            Handover.deadline_at.is_(None),
+            Handover.deadline_at,
+            Handover.opened_at,
+            Handover.id,
+        )
+    found = uow.session.execute(query).all()
+    guests = {} if closed else opinions.everybodys(uow, (row[0] for row in found))
     return [
-        Row(*row[:6], tuple(row[6] or ()), *row[7:10], tuple(row[10] or ()), *row[11:])
-        for row in uow.session.execute(query).all()
+        Row(
+            *row[:6], tuple(row[6] or ()), *row[7:10], tuple(row[10] or ()), *row[11:], guests.get(row[0], ())
+        )
+        for row in found
     ]
+
+
+def unanswered(uow: UnitOfWork, conversation_ids: Iterable[str]) -> dict[str, int]:
+    """How many messages the person wrote since a worker last did, by conversation; none where it is 0."""
+    wanted = list(conversation_ids)
+    if not wanted:
+        return {}
+    last = (
+        select(Message.conversation_id, func.max(Message.seq).label("seq"))
+        .where(Message.conversation_id.in_(wanted), Message.sender == Sender.WORKER.value)
+        .group_by(Message.conversation_id)
+        .subquery()
+    )
+    query = (
+        select(Message.conversation_id, func.count(Message.id))
+        .outerjoin(last, last.c.conversation_id == Message.conversation_id)
+        .where(
+            Message.conversation_id.in_(wanted),
+            Message.sender == Sender.YOU.value,
+            Message.seq > func.coalesce(last.c.seq, 0),
+        )
+        .group_by(Message.conversation_id)
+    )
+    return dict(uow.session.execute(query).all())
 
 
 @dataclass(frozen=True)
@@ -106,7 +149,11 @@ def cases_of(uow: UnitOfWork, conversation_ids: Iterable[str]) -> list[Touched]:
         .where(Handover.conversation_id.in_(wanted))
     )
     found = uow.session.execute(query).all()
-    return [Touched(row[0], row[1], row[2] - 1, tuple(row[3] or ()), row[4], row[5]) for row in found]
+    guests = opinions.everybodys(uow, (row[0] for row in found))
+    return [
+        Touched(row[0], row[1], row[2] - 1, (*(row[3] or ()), *guests.get(row[0], ())), row[4], row[5])
+        for row in found
+    ]
 
 
 def area_of(uow: UnitOfWork, case: Handover) -> str | None:

@@ -63,14 +63,21 @@ def set_password(
     uow.audit(now or datetime.now(timezone.utc), by, "password_set", subject=staff.id)
 
 
-def let_in(uow: UnitOfWork, staff: Staff, now: datetime, via: str) -> str:
-    """The token for somebody whose password or link was right: a session, or one that awaits the factor."""
+def let_in(uow: UnitOfWork, staff: Staff, now: datetime, via: str, *, factor_elsewhere: bool = False) -> str:
+    """The token for somebody whose password or link was right: a session, or one that awaits the factor.
+
+    ``factor_elsewhere``: the council's directory has asked for a second factor already.
+    """
+    if factor_elsewhere:
+        return start_session(uow, staff, now, via, factor_elsewhere=True)
     if staff.totp_secret or uow.settings.second_factor_required:
         return _new_row(uow, staff.id, PENDING, now, timedelta(minutes=PENDING_MINUTES))
     return start_session(uow, staff, now, via)
 
 
-def start_session(uow: UnitOfWork, staff: Staff, now: datetime, via: str) -> str:
+def start_session(
+    uow: UnitOfWork, staff: Staff, now: datetime, via: str, *, factor_elsewhere: bool = False
+) -> str:
     """Sign somebody in; returns the token for their cookie. The oldest of too many sessions ends."""
     uow.session.execute(delete(StaffSession).where(StaffSession.expires_at <= now))
     open_now = sessions_of(uow, staff.id, now)
@@ -78,7 +85,8 @@ def start_session(uow: UnitOfWork, staff: Staff, now: datetime, via: str) -> str
         uow.session.delete(row)
         uow.audit(now, staff.id, "session_crowded_out")
     uow.audit(now, staff.id, "signed_in", via=via)
-    return _new_row(uow, staff.id, SESSION, now, timedelta(hours=uow.settings.staff_session_hours))
+    lasts = timedelta(hours=uow.settings.staff_session_hours)
+    return _new_row(uow, staff.id, SESSION, now, lasts, factor_elsewhere=factor_elsewhere)
 
 
 def sessions_of(uow: UnitOfWork, staff_id: str, now: datetime) -> list[StaffSession]:
@@ -111,7 +119,8 @@ def who_is(uow: UnitOfWork, token: str | None, now: datetime) -> SignedIn | None
         token_hash=row.token_hash,
         expires_at=row.expires_at,
         seen_at=_seen(row),
-        complete=row.kind == SESSION and (has_factor or not uow.settings.second_factor_required),
+        complete=row.kind == SESSION
+        and (has_factor or row.factor_elsewhere or not uow.settings.second_factor_required),
         has_factor=has_factor,
         areas=tuple(staff.areas or ()),
     )
@@ -191,8 +200,8 @@ def accept_invitation(uow: UnitOfWork, token: str, password: str, now: datetime)
 
 
 def forget_factor(uow: UnitOfWork, staff: Staff) -> None:
-    """Drop somebody's second factor and their recovery codes."""
-    staff.totp_secret = staff.totp_step = None
+    """Drop somebody's second factor, their recovery codes, and who they are in the council's directory."""
+    staff.totp_secret = staff.totp_step = staff.oidc_hash = None
     uow.session.execute(delete(RecoveryCode).where(RecoveryCode.staff_id == staff.id))
 
 
@@ -211,7 +220,13 @@ def _use_up(uow: UnitOfWork, token: str, kind: str, now: datetime) -> tuple[Staf
 
 
 def _new_row(
-    uow: UnitOfWork, staff_id: str, kind: str, now: datetime, lasts: timedelta, resets_factor: bool = False
+    uow: UnitOfWork,
+    staff_id: str,
+    kind: str,
+    now: datetime,
+    lasts: timedelta,
+    resets_factor: bool = False,
+    factor_elsewhere: bool = False,
 ) -> str:
     token = secrets.token_urlsafe(32)
     uow.add(
@@ -224,6 +239,7 @@ def _new_row(
             seen_at=now,
             expires_at=now + lasts,
             resets_factor=resets_factor,
+            factor_elsewhere=factor_elsewhere,
         )
     )
     return token

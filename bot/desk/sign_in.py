@@ -53,7 +53,8 @@ def sign_in_page(request: Request) -> Response:
     """
     token = request.query_params.get("token")
     page = "link.html" if token else "sign_in.html"
-    return _page(request, page, token=token, next=safe_next(request.query_params.get("next")))
+    target, out = safe_next(request.query_params.get("next")), request.query_params.get("out", "")
+    return _page(request, page, token=token, next=target, out=out)
 
 
 async def sign_in(request: Request) -> Response:

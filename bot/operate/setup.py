@@ -10,6 +10,7 @@ from cryptography.fernet import Fernet
 
 from bot.bootstrap import Core
 from bot.desk.sign_in import make_link
+from bot.operate.safe_to_start import DEMO_MARK
 from bot.rota import DUTY_WORKER
 from bot.settings import ROOT, secrets_file
 from bot.store.migrate import migrate
@@ -25,7 +26,8 @@ def make_secrets() -> Path:
     if path.exists() or "EARSHOT_KEYS" in os.environ:
         return path
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = f"EARSHOT_KEYS={Fernet.generate_key().decode()}\nEARSHOT_LOOKUP_KEY={secrets.token_urlsafe(48)}\n"
+    lookup_key = f"{DEMO_MARK}{secrets.token_urlsafe(48)}"  # so that production knows it for what it is
+    text = f"EARSHOT_KEYS={Fernet.generate_key().decode()}\nEARSHOT_LOOKUP_KEY={lookup_key}\n"
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.store import audit
-from bot.store.models import Area, Staff
+from bot.store.models import Area, AuditEntry, Staff
 from tests.desk.world import email
 
 
@@ -139,3 +139,16 @@ def test_a_lead_of_one_area_reads_of_their_own_cases_and_people(world):
     sia = world.at_desk("sia")
     assert {one["actor"] for one in sia.get("/desk/audit/export.json").json()} == {"sia"}
     assert world.handover(case).reference not in sia.get("/desk/audit").text
+
+
+def test_what_is_looked_for_and_is_no_id_of_ours_is_not_written_down(world):
+    lead = world.at_desk("lena")
+    reference = world.handover(world.case()).reference
+    lead.get("/desk/audit?who=jane.doe&case=JANE-DOE&action=jane+doe")
+    lead.get(f"/desk/audit/export.csv?who=Jane&case={reference}&action=opened")
+    with world.core.store.read() as uow:
+        found = [e.detail["search"] for e in uow.session.query(AuditEntry) if "search" in e.detail]
+    assert found == [
+        {"who": "unknown", "case": "unknown", "action": "unknown"},
+        {"who": "unknown", "case": reference, "action": "opened"},
+    ]

@@ -14,7 +14,7 @@ def references(page: str) -> list[str]:
     return re.findall(r'class="whole"[^>]*>([A-Z]{3}-\d{3})<', page)
 
 
-def test_the_most_dangerous_comes_first_and_then_who_waited_longest(world):
+def test_the_most_dangerous_comes_first_and_then_whose_deadline_is_nearest(world):
     minutes = timedelta(minutes=1)
     new_high = world.case(ago=1 * minutes)
     old_high = world.case(ago=9 * minutes)
@@ -22,8 +22,11 @@ def test_the_most_dangerous_comes_first_and_then_who_waited_longest(world):
     page = world.at_desk("priya").get("/desk/").text
     expected = [world.handover(case).reference for case in (new_immediate, old_high, new_high)]
     assert references(page) == expected
-    with world.core.store.read() as uow:
-        assert [row.id for row in queries.queue_rows(uow)] == [case.id for case in uow.queue()]
+    browser = world.at_desk("priya")
+    browser.post(f"/desk/cases/{old_high}/accept")  # 15 minutes from now, and after the answer none
+    assert references(browser.get("/desk/").text) == [expected[0], expected[2], expected[1]]
+    browser.post(f"/desk/cases/{old_high}/reply", text="I am here.")
+    assert references(browser.get("/desk/").text) == [expected[0], expected[2], expected[1]]
 
 
 def test_a_row_tells_level_kind_place_waiting_and_deadline_in_words(world):

@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-import shutil
-import socket
-import subprocess
-import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
-from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
@@ -27,36 +20,16 @@ from bot.settings import ROOT, Settings
 from bot.store.migrate import differences, is_current, migrate
 from bot.store.models import Conversation
 from bot.store.rota_file import load_rota
+from tests.standins.postgres import needs_postgres, running
 
-pytestmark = pytest.mark.skipif(
-    shutil.which("initdb") is None or shutil.which("pg_ctl") is None,
-    reason="PostgreSQL is not installed; SQLite is tested everywhere else",
-)
+pytestmark = needs_postgres
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    """A PostgreSQL of our own on loopback; it refuses to run as root, so root lends it to nobody."""
-    as_user = {"user": "nobody"} if os.geteuid() == 0 else {}
-    folder = Path(tempfile.mkdtemp(prefix="earshot-pg-"))
-    if as_user:
-        shutil.chown(folder, "nobody")
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-
-    def run(*command: str) -> None:
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **as_user)
-        assert done.returncode == 0, done.stderr
-
-    data, log = str(folder / "data"), str(folder / "log")
-    run("initdb", "-D", data, "-U", "earshot", "--auth=trust", "--no-sync")
-    run("pg_ctl", "-D", data, "-w", "-l", log, "-o", f"-p {port} -k {folder} -h 127.0.0.1", "start")
-    try:
-        yield f"postgresql://earshot@127.0.0.1:{port}/postgres"
-    finally:
-        run("pg_ctl", "-D", data, "-m", "immediate", "stop")
-        shutil.rmtree(folder, ignore_errors=True)
+    """The address of a PostgreSQL of our own."""
+    with running() as postgres:
+        yield postgres.url()
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ export const words = (name, within = document) =>
   within.querySelector(`template[data-${name}]`).content.textContent.trim();
 
 /** Puts the fresh parts of a page in the place of the old ones, without disturbing whoever uses them. */
-export function swap(fresh) {
+export function swap(fresh, within = document) {
   for (const part of fresh.querySelectorAll("[data-live]")) {
-    const old = document.querySelector(`[data-live="${part.dataset.live}"]`);
+    const old = within.querySelector(`[data-live="${part.dataset.live}"]`);
     if (!old || old.isEqualNode(part)) continue;
     // Parts with a key hold what is being typed: they change only when their key does.
     if (part.dataset.key !== undefined && old.dataset.key === part.dataset.key) continue;

@@ -2,11 +2,11 @@
 
 import { live, swap } from "/desk/static/page.js";
 
-const page = document.querySelector("[data-page=queue]");
 const title = document.title;
 
 live({
-  url: () => `/desk/queue?tab=${page.dataset.tab}`,
+  // What the queue is narrowed to stands in the address.
+  url: () => `/desk/queue${location.search}`,
   wants: (name) => name === "queue",
   use: (fresh) => {
     swap(fresh);
@@ -14,6 +14,7 @@ live({
   },
 });
 countInTitle();
+document.querySelector("[data-filters]").addEventListener("change", (event) => event.currentTarget.requestSubmit());
 
 /** How many wait, in the title of the tab: seen from another window too. */
 function countInTitle() {

@@ -1,6 +1,6 @@
 /** The stream itself. A browser reconnects a cut stream, but gives up on an error answer: not here. */
 
-const NAMES = ["hello", "queue", "case", "typing", "signed_out"];
+const NAMES = ["hello", "queue", "case", "typing", "alert", "signed_out"];
 const FIRST_WAIT = 1_000; // milliseconds
 const LONGEST_WAIT = 15_000;
 

@@ -8,10 +8,20 @@
 
 import { Stream } from "/desk/static/stream-source.js";
 
+const listeners = new Set();
+let begun = false;
+let there = false; // the stream has said hello
+
 /** @param {(name: string, data: object) => void} onNews */
 export function listen(onNews) {
+  listeners.add(onNews);
+  if (begun) {
+    if (there) onNews("hello", {});
+    return;
+  }
+  begun = true;
   if (typeof SharedWorker === "undefined") {
-    const stream = new Stream(onNews);
+    const stream = new Stream(tell);
     stream.open();
     addEventListener("pagehide", () => stream.close());
     addEventListener("pageshow", (event) => event.persisted && stream.open());
@@ -25,8 +35,13 @@ export function listen(onNews) {
 
   function connect() {
     const worker = new SharedWorker("/desk/static/stream-worker.js", { type: "module", name: "earshot-desk" });
-    worker.port.onmessage = ({ data }) => onNews(data.name, data.data);
+    worker.port.onmessage = ({ data }) => tell(data.name, data.data);
     worker.port.start();
     return worker.port;
   }
+}
+
+function tell(name, data) {
+  there = name !== "lost" && (there || name === "hello");
+  for (const onNews of listeners) onNews(name, data);
 }
