@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from rasa_sdk import Tracker
 
-from bot import handover, rota
+from bot import handover
 from bot.bootstrap import core
+from bot.handover import deadlines
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,5 @@ def standing(tracker: Tracker) -> Standing:
         if status.state != handover.WAITING:
             return Standing()
         case = uow.open_handover_of(tracker.sender_id)
-        chosen = uow.conversation(tracker.sender_id).safe_adult_id
-        asked = rota.route(uow.rota(), case.tier, chosen, False, now)
+        asked = deadlines.current_route(uow, case, uow.conversation(tracker.sender_id), now)
         return Standing(True, status.who or "", status.by_when or "", asked.on_duty)

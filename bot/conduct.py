@@ -10,9 +10,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from bot import transcript
+from bot.handover.states import NoReason
 from bot.risk.taxonomy import Finding, Memory
 from bot.rota import UK
-from bot.states import NoReason
 from bot.store import aftercare
 from bot.store.models import Conduct, Conversation, Message
 from bot.store.uow import UnitOfWork

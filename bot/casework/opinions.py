@@ -7,10 +7,10 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from bot import deadlines
 from bot.casework.tables import SecondOpinion
+from bot.handover import deadlines
+from bot.handover.states import ACCEPTED, NotYours, WrongState
 from bot.rota import ADMINISTRATOR, LEAD
-from bot.states import ACCEPTED, NotYours, WrongState
 from bot.store.models import Handover
 from bot.store.uow import UnitOfWork
 

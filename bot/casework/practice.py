@@ -16,9 +16,9 @@ from typing import Any
 
 import yaml
 
+from bot.handover.states import ACCEPTED, CLOSED, WAITING
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level
 from bot.settings import ROOT
-from bot.states import ACCEPTED, CLOSED, WAITING
 
 FILE = ROOT / "data" / "practice.yml"
 
@@ -130,7 +130,7 @@ class Practice:
 
     def kept(self) -> str:
         """What the page carries to the next step."""
-        return json.dumps(list(self.did.items()), default=dict)
+        return json.dumps(list(self.did.items()))
 
 
 def play(script: Script, kept: str) -> Practice:

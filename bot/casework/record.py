@@ -14,10 +14,10 @@ from typing import Any
 from sqlalchemy import select
 
 from bot.casework.tables import RecordVersion
+from bot.handover.states import WAITING
 from bot.messages import Sender
 from bot.risk.census import FACTORS
 from bot.rota import LEAD
-from bot.states import WAITING
 from bot.store.models import Handover
 from bot.store.uow import UnitOfWork
 

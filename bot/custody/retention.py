@@ -10,9 +10,9 @@ from typing import Any
 
 import yaml
 
+from bot.handover.states import KINDS
 from bot.risk.taxonomy import Category, Level
 from bot.settings import ROOT
-from bot.states import KINDS
 
 #: A conversation for which no person was asked.
 CONVERSATION = "conversation"

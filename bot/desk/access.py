@@ -95,6 +95,9 @@ RULES: tuple[Rule, ...] = (
     Rule("/cases/{id:int}/hold", POST, LEADS),
     Rule("/cases/{id:int}/hold/lift", POST, LEADS),
     Rule("/cases/{id:int}/export", POST, LEADS),
+    Rule("/practice", GET, STAFF),
+    # Its page carries what was done: 8 steps of up to two texts of 1,000 characters of up to 12 bytes.
+    Rule("/practice", POST, STAFF, max_body=256 * 1024),
     Rule("/posters", GET, MANAGERS),
     Rule("/posters/file.pdf", GET, MANAGERS),
     Rule("/audit", GET, LEADS),

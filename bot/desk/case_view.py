@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bot import levels
 from bot.casework import notes, opinions
 from bot.casework.neglect import DETAIL as SIGN
 from bot.casework.neglect import Sign, named
 from bot.casework.notes import Note
-from bot.closing import outcome_response
 from bot.desk.sessions import SignedIn
-from bot.handover import ACCEPTED, CLOSED, DO_NOT_TELL, WAITING
+from bot.handover import ACCEPTED, CLOSED, DO_NOT_TELL, WAITING, levels
+from bot.handover.closing import outcome_response
 from bot.messages import Channel, Sender
 from bot.risk.census import FACTORS, suggest
 from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory

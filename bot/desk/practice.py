@@ -5,9 +5,10 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bot.casework import practice, record, replies
+from bot.casework import practice, replies
 from bot.casework.practice import BadPractice, Practice, Said
 from bot.content import Content
+from bot.desk.case import placeholders
 from bot.desk.case_view import Line, Segment, marked, reasons
 from bot.messages import Kind
 
@@ -20,9 +21,11 @@ def practice_page(request: Request) -> Response:
 def do_step(request: Request) -> Response:
     """Do one step; the page that answers carries everything that was done, as nothing is stored."""
     form = request.state.form
-    current = practice.play(practice.load(), form.get("kept", ""))
     if form.get("again") == "1":
-        return _show(request, practice.play(practice.load(), ""))
+        return practice_page(request)
+    current = practice.play(practice.load(), form.get("kept", ""))
+    if reply := form.get("use"):  # puts a reply into the box, without any script
+        return _show(request, current, use=reply)
     try:
         return _show(request, practice.act(current, form.get("step", ""), form))
     except BadPractice as error:
@@ -35,13 +38,14 @@ def _show(
     status: int = 200,
     problem: str = "",
     typed: dict[str, str] | None = None,
+    use: str = "",
 ) -> Response:
     desk, me = request.app.state.desk, request.state.me
-    values = {"name": me.name, "first_name": me.name.split()[0], "body": desk.core.settings.body_name}
     with desk.core.store.read() as uow:
-        templates = replies.replies(uow)
-        values["role"] = uow.staff_member(me.staff_id).job_title
-    found = reasons([said.finding.to_dict() for said in current.lines])
+        ready = replies.replies(uow)
+        title = uow.staff_member(me.staff_id).job_title
+    values = placeholders(desk.core.settings.body_name, me.name, title)
+    words = {reply.id: reply.filled(values) for reply in ready}
     return desk.render(
         request,
         "practice.html",
@@ -53,12 +57,11 @@ def _show(
         steps=practice.STEPS,
         did=current.did,
         lines=[_line(n, said, values, desk.core.content) for n, said in enumerate(current.lines, 1)],
-        reasons=found,
-        replies=[(reply, reply.filled(values)) for reply in templates],
-        told=record.TOLD,
+        reasons=reasons([said.finding.to_dict() for said in current.lines]),
+        replies=[(reply, words[reply.id]) for reply in ready],
         then=current.now,
         problem=problem,
-        typed=typed or {},
+        typed={"text": words.get(use, "")} if use else typed or {},
         max_text=practice.MAX_TEXT,
     )
 

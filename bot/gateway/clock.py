@@ -16,13 +16,14 @@ import structlog
 from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot import check_ins, handover
+from bot import handover
 from bot.alerts.notify import Notify
 from bot.alerts.send import check_receipts, give_back_claims, send_due
 from bot.alerts.senders import senders
 from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.conversation import Conversations
+from bot.handover import check_ins
 from bot.store.aftercare import check_ins_due
 
 log = structlog.get_logger(__name__)

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from textstat import textstat
 
-from bot.check_ins import ANSWERS as ANSWERED_HERE
+from bot.handover.check_ins import ANSWERS as ANSWERED_HERE
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "data" / "responses"

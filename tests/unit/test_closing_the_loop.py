@@ -8,11 +8,12 @@ from datetime import timedelta
 import pytest
 import time_machine
 
-from bot import check_ins, handover
+from bot import handover
 from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.conversation import Conversations
 from bot.gateway.clock import Clock
+from bot.handover import check_ins
 from bot.messages import Channel, InboundMessage, Kind
 from bot.risk import detector
 from bot.store import aftercare

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bot.codes import HIDDEN, new_code, shown, wrong_words
+from bot.codes import HIDDEN, new_code, shown, without_code, wrong_words
 
 CODE = "acorn-drum-lake-maple-otter"
 
@@ -17,6 +17,7 @@ CODE = "acorn-drum-lake-maple-otter"
         ("acorn drum lakes maple otter", (3,)),
         ("acorn drum lake maple", (5,)),
         ("drum acorn lake maple otter", (1, 2)),
+        ("is it acorn drum lake maple otter", ()),
     ],
 )
 def test_a_code_typed_back_is_checked_word_by_word(typed: str, wrong: tuple[int, ...]) -> None:
@@ -35,6 +36,19 @@ def test_a_code_typed_back_is_checked_word_by_word(typed: str, wrong: tuple[int,
 )
 def test_words_that_are_no_attempt_at_the_code_are_left_alone(typed: str) -> None:
     assert wrong_words(typed, CODE) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "left"),
+    [
+        ("acorn drum my stepdad hits me LAKE", "• • my stepdad hits me •"),
+        ("acorn-drum-lake-maple-otter", "•-•-•-•-•"),
+        ("i saw an otter by the lake", "i saw an otter by the lake"),
+        ("", ""),
+    ],
+)
+def test_what_is_said_besides_a_code_is_kept_and_the_code_is_not(typed: str, left: str) -> None:
+    assert without_code(typed, CODE) == left
 
 
 def test_a_stored_message_shows_the_code_only_to_whom_it_belongs() -> None:

@@ -13,9 +13,9 @@ from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.conduct import PAUSE, SLOW, WARN, NeedsAnotherLead, NoSuchMeasure
 from bot.conversation import Conversations
+from bot.handover.states import NoReason
 from bot.risk import detector
 from bot.risk.taxonomy import Evidence, Finding, Level
-from bot.states import NoReason
 from bot.store import aftercare
 from bot.store.models import Conduct
 from tests.unit.test_closing_the_loop import DISCLOSURE, Talk, said, worker_on_duty

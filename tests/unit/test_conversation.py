@@ -263,6 +263,92 @@ async def test_the_code_typed_back_is_checked_and_then_kept_by_nobody(conversati
     assert (await conversations.resume(started.return_code)).conversation_id == started.conversation_id
 
 
+@pytest.mark.parametrize(
+    "beside",
+    ["my stepdad hits me {2}", "{2} {3} my dad hits me", "{2} {3} {4} i want to die", "he hits me {2} {3}"],
+)
+async def test_harm_told_beside_words_of_the_code_is_read_and_answered(conversations, core, beside) -> None:
+    started = await conversations.start_web()
+    code = started.return_code.split("-")
+    told = " ".join([*code[:2], beside.format(*code)])
+    await conversations.take_turn(message(started.conversation_id, told))
+    case = open_case(core, started.conversation_id)
+    assert case is not None and case.kind == "disclosure"
+    (stored,) = said(core, started.conversation_id, Sender.YOU)
+    assert beside.split("{")[0].strip() in stored  # staff read what was told, and no way in
+    assert not any(word in stored.split() for word in code)
+
+
+async def test_an_attempt_at_the_code_after_a_safety_question_is_still_read(core, dialogue) -> None:
+    def broken(text: str, memory: Memory) -> Finding:
+        raise RuntimeError("broken on purpose")
+
+    conversations = Conversations(core, dialogue, broken, Changes(core.store))
+    started = await conversations.start_web()
+    await conversations.take_turn(message(started.conversation_id, started.return_code))
+    assert open_case(core, started.conversation_id).level == "high"  # not assessed: a person is told
+
+
+async def asks(conversations, core, dialogue, chat: str, *questions: str) -> list[str]:
+    """Lets the bot ask these questions, one a turn; returns the ids of the "Yes" under each."""
+    for n, name in enumerate(questions):
+        first, *_ = core.content.variations(name)
+        buttons = [dict(button) for button in first.buttons]
+        dialogue.replies = [{"text": first.text, "buttons": buttons}, {"custom": dict(first.custom)}]
+        await conversations.take_turn(message(chat, "hello there", f"q{n}"))
+    dialogue.replies = [{"text": "Tell me more."}]
+    with core.store.read() as uow:
+        said_last = [m for m in uow.messages(chat) if m.sender == Sender.BOT.value][-len(questions) :]
+        return [c["id"] for m in said_last for c in m.choices if c["payload"] == "/affirm"]
+
+
+async def presses(conversations, chat: str, choice: str, client_id: str = "p1") -> None:
+    await conversations.take_turn(message(chat, client_id=client_id, kind=Kind.CHOICE, choice=choice))
+
+
+async def test_a_button_pressed_late_does_not_answer_the_newest_question(
+    conversations, core, chat, dialogue
+) -> None:
+    old, _new = await asks(conversations, core, dialogue, chat, "utter_offer_round", "utter_ask_harm")
+    asked = len(dialogue.asked)
+    await presses(conversations, chat, old)
+    assert len(dialogue.asked) == asked, "the dialogue was told of an answer nobody gave"
+    assert open_case(core, chat) is None
+    left, again = said(core, chat)[-2:]
+    assert left in {one.text for one in core.content.variations("utter_late_choice")}
+    assert again == core.content.variations("utter_ask_harm")[0].text
+    with core.store.read() as uow:
+        newest = uow.messages(chat)[-1]
+        assert Memory.from_dict(uow.conversation(chat).memory).asked == "harm"
+    yes = next(c["id"] for c in newest.choices if c["payload"] == "/affirm")
+    await presses(conversations, chat, yes, "p2")
+    assert open_case(core, chat).level == "high"
+
+
+@pytest.mark.parametrize(
+    ("question", "level"), [("utter_ask_harm", "high"), ("utter_ask_suicide_tonight", "immediate")]
+)
+async def test_a_late_yes_to_a_safety_question_is_never_lost(
+    conversations, core, chat, dialogue, question, level
+) -> None:
+    old, _new = await asks(conversations, core, dialogue, chat, question, "utter_offer_round")
+    await presses(conversations, chat, old)
+    assert open_case(core, chat).level == level
+
+
+async def test_a_late_yes_to_an_offer_makes_the_offer_again(conversations, core, chat, dialogue) -> None:
+    old, _new = await asks(conversations, core, dialogue, chat, "utter_ask_consent", "utter_offer_round")
+    await presses(conversations, chat, old)
+    assert dialogue.asked[-1] == "/pass_on_words"
+
+
+async def test_a_picture_or_the_code_leaves_open_what_was_asked(conversations, core, chat, dialogue) -> None:
+    (yes,) = await asks(conversations, core, dialogue, chat, "utter_ask_harm")
+    await conversations.take_turn(message(chat, client_id="pic", kind=Kind.UNREADABLE, media="photo"))
+    await presses(conversations, chat, yes)
+    assert open_case(core, chat).level == "high" and dialogue.asked[-1] == "/affirm"
+
+
 async def test_whoever_comes_back_sees_the_code_once_more_and_where_things_stand(conversations, core) -> None:
     started = await conversations.start_web()
     await conversations.take_turn(message(started.conversation_id, DISCLOSURE))

@@ -10,10 +10,11 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from cryptography.fernet import Fernet
 
-from bot import check_ins, conduct, handover
+from bot import conduct, handover
 from bot.alerts.send import send_due
 from bot.alerts.senders import Notice, Outcome, Senders
 from bot.bootstrap import Core, build_core
+from bot.handover import check_ins
 from bot.messages import Channel
 from bot.risk.taxonomy import Level, Memory
 from bot.settings import ROOT, Settings

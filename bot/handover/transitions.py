@@ -16,44 +16,32 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from bot import closing, deadlines, levels, transcript, wishes
+from bot import transcript
 from bot.casework import opinions
-from bot.messages import Sender
-from bot.risk.taxonomy import Finding, Level, Memory
-from bot.rota import LEAD
-from bot.standing import expected, status, status_words
-from bot.states import (
+from bot.handover import closing, deadlines, levels, wishes
+from bot.handover.states import (
     ACCEPTED,
     CLOSED,
-    CONCERN_REPORT,
     DISCLOSURE,
-    DO_NOT_TELL,
-    EARLY_HELP,
     KINDS,
-    MESSAGE,
     WAITING,
-    WORDS,
     AlreadyTaken,
-    HandoverError,
     NoReason,
     NoSuchHandover,
     NotOnDuty,
     NotYours,
     Opened,
-    Status,
     WrongState,
 )
+from bot.messages import Sender
+from bot.risk.taxonomy import Finding, Level, Memory
+from bot.rota import LEAD
 from bot.store.models import Conversation, Handover, Message
 from bot.store.uow import UnitOfWork
-from bot.wishes import keep_from
 
-#: The one import for whoever works with handovers: states, errors and standing are told from here too.
 __all__ = [
-    "ACCEPTED", "CLOSED", "CONCERN_REPORT", "DISCLOSURE", "DO_NOT_TELL", "EARLY_HELP", "KINDS",
-    "MESSAGE", "WAITING", "WORDS", "AlreadyTaken", "HandoverError", "NoReason", "NoSuchHandover",
-    "NotOnDuty", "NotYours", "Opened", "Status", "WrongState", "accept", "ask_too", "chase", "close",
-    "expected", "keep_from", "open_handover", "person_wrote", "release", "reply", "set_level", "status",
-    "status_words", "transfer",
+    "accept", "ask_too", "chase", "close", "open_handover", "person_wrote", "release", "reply", "set_level",
+    "transfer",
 ]  # fmt: skip
 
 #: Letters and digits of a reference that cannot be mistaken for one another when read aloud.

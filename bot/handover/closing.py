@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot import check_ins, deadlines, transcript
+from bot import transcript
+from bot.handover import check_ins, deadlines
+from bot.handover.states import CONCERN_REPORT
 from bot.risk.taxonomy import About
-from bot.states import CONCERN_REPORT
 from bot.store.aftercare import held_before
 from bot.store.models import Conversation, Handover
 from bot.store.uow import UnitOfWork

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from bot import deadlines
+from bot.handover import deadlines
+from bot.handover.states import ACCEPTED, CLOSED, WAITING, Status
 from bot.rota import route
-from bot.states import ACCEPTED, CLOSED, WAITING, Status
 from bot.store.aftercare import last_worker_of
 from bot.store.uow import UnitOfWork
 

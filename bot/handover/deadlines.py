@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from bot.handover.states import DISCLOSURE, MESSAGE, WAITING
 from bot.risk.taxonomy import Level
 from bot.rota import Route, route
-from bot.states import DISCLOSURE, MESSAGE, WAITING
 from bot.store.aftercare import last_worker_of
 from bot.store.models import Alert, Conversation, Handover
 from bot.store.uow import UnitOfWork

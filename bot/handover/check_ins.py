@@ -11,8 +11,8 @@ import re
 from datetime import datetime, timedelta
 
 from bot import transcript
+from bot.handover.states import CLOSED
 from bot.messages import Sender
-from bot.states import CLOSED
 from bot.store import aftercare
 from bot.store.models import CheckIn, Conversation, Handover
 from bot.store.uow import UnitOfWork

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from bot import deadlines
 from bot.casework import notes
+from bot.handover import deadlines
+from bot.handover.states import DISCLOSURE, WAITING, WORDS
 from bot.risk.taxonomy import Finding, Level
-from bot.states import DISCLOSURE, WAITING, WORDS
 from bot.store.models import Conversation, Handover
 from bot.store.uow import UnitOfWork
 

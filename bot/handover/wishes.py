@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from bot.standing import status
-from bot.states import DO_NOT_TELL, NoSuchHandover, Status
+from bot.handover.standing import status
+from bot.handover.states import DO_NOT_TELL, NoSuchHandover, Status
 from bot.store.models import Conversation
 from bot.store.uow import UnitOfWork
 
