@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 # The environment is made anew when the lock changes.
 WANTED := $(shell cat requirements.lock .python-version 2>/dev/null | cksum | tr -d ' ')
 
-.PHONY: help run test env setup lint lock clean
+.PHONY: help run test env setup lint lock audit clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ lint: env ## style
 lock: env ## resolve the dependencies in pyproject.toml anew
 	@UV_CUSTOM_COMPILE_COMMAND="make lock" $(VENV)/bin/uv pip compile pyproject.toml --extra test --universal \
 		--python $(PY) --generate-hashes --quiet -o requirements.lock
+
+audit: env ## what is known to be wrong with the locked packages (needs the index; fails without its data)
+	@$(VENV)/bin/uv tool run --python $(PY) --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r requirements.lock
 
 clean: ## remove the environment and the demo's data
 	rm -rf $(VENV) var

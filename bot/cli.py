@@ -12,7 +12,11 @@ from rich.panel import Panel
 from rich.table import Table
 
 from bot.areas.command import app as areas_app
+from bot.custody.command import register as register_custody
 from bot.directory.command import app as directory_app
+from bot.operate.doctor.command import register as register_doctor
+from bot.operate.supply.command import register as register_supply
+from bot.posters.command import poster
 from bot.store.audit_command import app as audit_app
 
 app = typer.Typer(
@@ -25,6 +29,7 @@ app.add_typer(rota_app, name="rota")
 app.add_typer(areas_app, name="areas")
 app.add_typer(directory_app, name="directory")
 app.add_typer(audit_app, name="audit")
+app.command()(poster)
 out = Console()
 err = Console(stderr=True)
 
@@ -49,7 +54,11 @@ def run() -> None:
 
 
 @app.command()
-def setup() -> Path:
+def setup(
+    rebuildable: Annotated[
+        bool, typer.Option("--rebuildable", help="only what holds nobody's words: no secrets, no database")
+    ] = False,
+) -> Path:
     """Make what a run needs: secrets, encoder, Rasa model, database."""
     from bot.areas.command import set_up as set_up_areas
     from bot.bootstrap import core
@@ -60,7 +69,8 @@ def setup() -> Path:
     from bot.risk.statistical_layer import build_risk_encoder
 
     try:
-        steps.make_secrets()
+        if not rebuildable:
+            steps.make_secrets()
         with out.status("Building the sentence encoder") as status:
             build_base(cache_dir(), status.update)
             build_risk_encoder(cache_dir(), status.update)
@@ -71,8 +81,9 @@ def setup() -> Path:
         with out.status("Training the Rasa model"):
             model = train()
         out.print("[green]✓[/] Rasa model")
-        steps.prepare_database(core())
-        out.print("[green]✓[/] database")
+        if not rebuildable:
+            steps.prepare_database(core())
+            out.print("[green]✓[/] database")
     except TrainingFailed as error:
         err.print(error.output, markup=False, highlight=False)
         _stop("Rasa could not train a model. What it said stands above.")
@@ -106,6 +117,7 @@ def serve() -> None:
     from bot.bootstrap import core
     from bot.content import ContentError
     from bot.gateway.app import create_app
+    from bot.gateway.server import server_options
     from bot.logs import configure_logs
     from bot.operate.safe_to_start import refuse_unless_safe
     from bot.risk.families import RiskDataError
@@ -122,12 +134,20 @@ def serve() -> None:
         application,
         host=house.settings.host,
         port=house.settings.port,
-        log_config=None,
-        access_log=False,  # an access log is a list of addresses
-        server_header=False,
-        ws="none",  # nothing here speaks WebSocket, and Rasa pins a version uvicorn no longer reads
-        timeout_graceful_shutdown=3,
+        **server_options(house.settings),
     )
+
+
+@app.command()
+def process(name: Annotated[str, typer.Argument(help="as in Procfile: rasa, actions or gateway")]) -> None:
+    """Become one of the three processes, for a service manager that runs each by itself."""
+    from bot.operate import run as running
+    from bot.settings import load_settings
+
+    try:
+        running.become(name, load_settings())
+    except running.CannotRun as error:
+        _stop(str(error))
 
 
 @app.command()
@@ -323,6 +343,11 @@ def rota_export() -> None:
 
     with core().store.read() as uow:
         out.print(export_rota(uow), markup=False, highlight=False, soft_wrap=True)
+
+
+register_custody(app)
+register_doctor(app)
+register_supply(app)
 
 
 def main() -> None:

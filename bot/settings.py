@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 #: What a reader who does not program calls a type.
-_PLAIN = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+_TRUTH = "true or false"
+_PLAIN = ((bool, _TRUTH), (int, "whole number"), (float, "number"), (str, "text"), (SecretStr, "text"))
 
 
 def var_dir() -> Path:
@@ -251,18 +252,18 @@ def described() -> list[Described]:
     """Every setting, in the order of :class:`Settings`."""
     found = []
     for name, field in Settings.__fields__.items():
-        secret = field.outer_type_ is SecretStr
-        choices = get_args(field.outer_type_)
-        kind = "text" if secret or field.outer_type_ is str else getattr(field.outer_type_, "__name__", "")
+        kind, secret = field.outer_type_, field.outer_type_ is SecretStr
+        choices = get_args(kind)
+        plain = next((word for base, word in _PLAIN if isinstance(kind, type) and issubclass(kind, base)), "")
         default = "" if secret else str(field.get_default())
-        if field.type_ is bool:
+        if plain == _TRUTH:
             default = default.lower()
         if name == "database_url":
             default = "sqlite:///var/earshot.db in the checkout"
         found.append(
             Described(
                 variable=_env_name(name),
-                type=" or ".join(choices) if choices else _PLAIN.get(kind, kind),
+                type=" or ".join(choices) or plain,
                 default="required" if field.required else default,
                 secret=secret,
                 meaning=field.field_info.description or "",

@@ -14,6 +14,9 @@ from pathlib import Path
 from bot.cache import cache_dir
 from bot.settings import ROOT
 
+#: What Rasa learns from. Other files below data/ have keys of the same names that mean other things.
+FOLDERS = ("nlu", "stories", "rules", "responses")
+
 
 class TrainingFailed(Exception):
     """Rasa could not train a model; ``output`` is what it printed."""
@@ -26,7 +29,7 @@ class TrainingFailed(Exception):
 def inputs() -> Iterator[Path]:
     """Every file that a trained model depends on."""
     yield from (ROOT / "config.yml", ROOT / "domain.yml", ROOT / "requirements.lock")
-    for folder in ("nlu", "stories", "rules", "responses"):
+    for folder in FOLDERS:
         yield from sorted((ROOT / "data" / folder).glob("*.yml"))
     yield from sorted((ROOT / "bot" / "nlu").glob("*.py"))
     yield from (ROOT / "bot" / "risk" / "component.py", ROOT / "bot" / "risk" / "policy.py")
@@ -54,8 +57,8 @@ def train() -> Path:
     with tempfile.TemporaryDirectory(dir=target.parent) as folder:
         command = [
             *(sys.executable, "-m", "rasa", "train", "--quiet", "--config", "config.yml"),
-            *("--domain", "domain.yml", "--data", "data", "--out", folder),
-            *("--fixed-model-name", "earshot"),
+            *("--domain", "domain.yml", "--out", folder, "--fixed-model-name", "earshot"),
+            *("--data", *(f"data/{name}" for name in FOLDERS)),
         ]
         environment = {**os.environ, **rasa_environment()}
         done = subprocess.run(  # noqa: S603 - our own command

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,7 +18,7 @@ from honcho.environ import parse_procfile
 from honcho.manager import Manager
 from honcho.printer import Message, Printer
 
-from bot.operate.model import rasa_environment
+from bot.operate.model import model_path, rasa_environment
 from bot.settings import ROOT, Settings
 
 #: Seconds until somebody is told that the start takes too long.
@@ -39,6 +40,10 @@ class QuietPrinter(Printer):
 
 class PortTaken(Exception):
     """Another program listens where one of ours wants to."""
+
+
+class CannotRun(Exception):
+    """There is no such process, or what it needs was not built; the message says what to do."""
 
 
 def environment(settings: Settings, model: Path) -> dict[str, str]:
@@ -94,6 +99,24 @@ def supervise(
     threading.Thread(target=_watch, args=(settings, on_ready, on_late), daemon=True).start()
     manager.loop()
     return 0 if manager.returncode in (None, 0, -2, 130) else manager.returncode
+
+
+def become(name: str, settings: Settings) -> NoReturn:
+    """Turn this process into one of the Procfile's, under whatever manages services here.
+
+    Raises:
+        CannotRun: the Procfile has none of this name, or Rasa's model is missing.
+    """
+    processes = parse_procfile((ROOT / "Procfile").read_text()).processes
+    if name not in processes:
+        raise CannotRun(f"There is no process {name}. There are: {', '.join(processes)}.")
+    model = model_path()
+    if name == "rasa" and not model.exists():
+        raise CannotRun(
+            "The Rasa model is missing. Run earshot setup --rebuildable with EARSHOT_CACHE as it is here."
+        )
+    os.chdir(ROOT)
+    os.execve("/bin/sh", ["sh", "-c", processes[name]], environment(settings, model))  # noqa: S606 - our own line
 
 
 def _watch(settings: Settings, on_ready: Callable[[], None], on_late: Callable[[], None]) -> None:

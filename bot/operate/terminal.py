@@ -14,7 +14,8 @@ def talk(url: str, console: Console) -> None:
     """Talk to a running Earshot until end of input. A number answers with the choice of that number."""
     with httpx.Client(base_url=url, timeout=httpx.Timeout(10, read=None)) as client:
         try:
-            started = client.post("/api/conversations", json={})
+            # Where new chats cost work, a terminal waits for a few seconds instead.
+            started = client.post("/api/conversations", json={"proof": "wait"})
         except httpx.HTTPError:
             console.print("Nothing answers there. Is Earshot running? Start it with: make run")
             return

@@ -42,7 +42,7 @@ class SealedTrackerStore(TrackerStore, SerializedTrackerAsText):
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Store the last turns of a conversation."""
         await self.stream_events(tracker)
-        body = _without_postcodes(self.serialise_tracker(shortened(tracker)))
+        body = without_postcodes(self.serialise_tracker(shortened(tracker)))
 
         def write() -> None:
             # Written over, not merged: that would open what is there, which another key may have sealed.
@@ -90,7 +90,7 @@ class SealedTrackerStore(TrackerStore, SerializedTrackerAsText):
         return await to_thread.run_sync(read)
 
 
-def _without_postcodes(body: str) -> str:
+def without_postcodes(body: str) -> str:
     """A serialised tracker without the second half of any postcode that somebody typed.
 
     The actions have used it by then. What a slot still holds is what is shown before it is sent, word for
@@ -100,8 +100,8 @@ def _without_postcodes(body: str) -> str:
     newest = {e["name"]: e.get("value") for e in dialogue["events"] if e["event"] == "slot"}
     for event in dialogue["events"]:
         if event["event"] in ("user", "bot"):
-            event["text"] = _halved(event.get("text"))
-            event["parse_data"] = _halved(event.get("parse_data"))
+            for key in {"text", "parse_data", "metadata", "data"} & event.keys():
+                event[key] = _halved(event[key])
         elif event["event"] == "slot" and newest[event["name"]] != event.get("value"):
             event["value"] = _halved(event["value"])
     return json.dumps(dialogue)

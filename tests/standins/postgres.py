@@ -34,7 +34,7 @@ class Postgres:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
+def running(administrator: str = "earshot") -> Iterator[Postgres]:
     """Start one and stop it. It refuses to run as root, so root lends it to nobody."""
     as_user = {"user": "nobody"} if os.geteuid() == 0 else {}
     folder = Path(tempfile.mkdtemp(prefix="earshot-pg-"))
@@ -49,7 +49,7 @@ def running() -> Iterator[Postgres]:
         assert done.returncode == 0, done.stderr
 
     data, log = str(folder / "data"), str(folder / "log")
-    run("initdb", "-D", data, "-U", "earshot", "--auth=trust", "--no-sync")
+    run("initdb", "-D", data, "-U", administrator, "--auth=trust", "--no-sync")
     run("pg_ctl", "-D", data, "-w", "-l", log, "-o", f"-p {port} -k {folder} -h 127.0.0.1 -F", "start")
     try:
         yield Postgres(port, folder)

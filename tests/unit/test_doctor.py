@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import socket
-import ssl
 import subprocess
 import sys
 import threading
@@ -20,11 +19,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from cryptography import x509
 from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from sqlalchemy import delete, select, update
 
 from bot.bootstrap import Core
@@ -39,6 +34,7 @@ from bot.rota import DUTY_WORKER, LEAD, Hours, Person, Rota
 from bot.settings import ROOT
 from bot.store.models import Alert, AuditHead, Conversation, Handover, Staff
 from bot.store.uow import open_store
+from tests.standins.tls import certificate
 
 #: A Wednesday, within the hours of the example rota.
 WEDNESDAY = datetime(2026, 11, 25, 12, 0, tzinfo=timezone.utc)
@@ -454,31 +450,6 @@ class Proxy(BaseHTTPRequestHandler):
 
     def log_message(self, *_args: Any) -> None:
         return
-
-
-def certificate(folder: Path, ends: datetime) -> ssl.SSLContext:
-    """A certificate for localhost that ends at a time, and that this process trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(ends - timedelta(days=400))
-        .not_valid_after(ends)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    both = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "tls.pem").write_bytes(both + made.public_bytes(serialization.Encoding.PEM))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "tls.pem")
-    return context
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""What Earshot is made of besides itself: the locked packages, their licences, those that Rasa holds back."""
