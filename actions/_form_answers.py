@@ -26,6 +26,7 @@ ASIDES = {
     "are_you_real": "utter_are_you_real",
     "no_proof": "utter_no_proof",
     "stay_anonymous": "utter_form_anonymous",
+    "will_they_know": "utter_form_will_they_know",
     "am_i_in_trouble": "utter_form_trouble",
     "fear_children_taken": "utter_form_fear",
     "will_they_take_me_away": "utter_form_fear",
@@ -80,6 +81,14 @@ class RequestForm(FormValidationAction):
         if slot not in self.domain_slots(domain) or self._leaves(str(slot), tracker):
             return []
         return [SlotSet(slot, tracker.latest_message.get("text"))]
+
+    async def get_validation_events(
+        self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict
+    ) -> list[EventType]:
+        """Reads the answer to the question that is open; what was filled in beforehand stays as it is."""
+        if tracker.get_slot("requested_slot") is None:
+            return [SlotSet(name, value) for name, value in tracker.slots_to_validate().items()]
+        return await super().get_validation_events(dispatcher, tracker, domain)
 
     def _leaves(self, slot: str, tracker: Tracker) -> bool:
         text, intent = str(tracker.latest_message.get("text") or ""), _turns.intent(tracker)

@@ -10,11 +10,14 @@ from bot.areas.authorities import Authority
 from bot.areas.finder import Answer, AnswerKind, Areas
 from bot.areas.served import served, serves
 from bot.bootstrap import core
+from bot.store.uow import UnitOfWork
 
 #: A whole postcode as most people write it.
 _POSTCODE = re.compile(r"\b[A-Z]{1,2}\d[A-Z\d]?\s*\d[A-Z]{2}\b", re.IGNORECASE)
 #: A word of letters and digits together: what else a postcode may look like, or half of one.
 _MIXED = re.compile(r"\b(?=\w*\d)(?=\w*[A-Z])\w+\b", re.IGNORECASE)
+#: Where a postcode stands among a conversation's sealed wishes until its report is sent or left.
+_KEPT = "postcode"
 #: What stands right before a place that is meant: nothing, a comma, or one of these words.
 _BEFORE = r"(?:^|,\s*|\b(?:in|near|from|outside|around)\s+)"
 
@@ -64,6 +67,43 @@ def whole_postcode(text: str) -> str:
     """The whole postcode in a text, as it is written; empty if there is none."""
     found = areas().find(text).postcode if any(letter.isdigit() for letter in text) else ""
     return found if _POSTCODE.fullmatch(found) else ""
+
+
+def area_of(uow: UnitOfWork, body: Authority) -> str | None:
+    """The id of the area of the rota that bears an authority's name or code; None if none does."""
+    names = {name.casefold() for name in (body.code, body.name, *body.known_as)}
+    areas_here = uow.rota().areas
+    return next((a.id for a in areas_here if names & {a.id.casefold(), a.name.casefold()}), None)
+
+
+def keep_postcode(conversation_id: str, postcode: str) -> None:
+    """Keeps a whole postcode, sealed, until they say whether it may be sent; an empty one forgets it."""
+    with core().uow() as uow:
+        row = uow.conversation(conversation_id, lock=True)
+        if row is None or row.erased_at:
+            return
+        others = {key: value for key, value in (row.wishes or {}).items() if key != _KEPT}
+        row.wishes = {**others, _KEPT: postcode} if postcode else others
+        uow.commit()
+
+
+def unsaid_postcode(conversation_id: str) -> None:
+    """Forgets the kept postcode that was not sent, also where it was shown before they said no."""
+    if not (postcode := kept_postcode(conversation_id)):
+        return
+    with core().uow() as uow:
+        for message in uow.messages(conversation_id):
+            if message.text and postcode in message.text:
+                message.text = message.text.replace(postcode, f"{postcode.split()[0]} …")
+        uow.commit()
+    keep_postcode(conversation_id, "")
+
+
+def kept_postcode(conversation_id: str) -> str:
+    """The postcode of :func:`keep_postcode`; empty if there is none."""
+    with core().store.read() as uow:
+        row = uow.conversation(conversation_id)
+        return str(((row.wishes if row else None) or {}).get(_KEPT, ""))
 
 
 def front_door(body: Authority) -> tuple[str, str]:

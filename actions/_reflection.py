@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Any
 
@@ -67,6 +68,21 @@ def person_meant(text: str) -> str | None:
     """Whom a correction names ("no i meant my brother"): a word of ``people``; None if none or two."""
     named = {word for word in _MEANT.findall(plain(text)) if word in _data()["people"]}
     return named.pop() if len(named) == 1 else None
+
+
+def face(text: str) -> str | None:
+    """The face (good, ok, sad, scared, angry) that a message of pictures alone shows; None for any other."""
+    if any(letter.isalnum() for letter in text):
+        return None
+    faces = _data()["emoji"].items()
+    return next((name for letter in text for name, pictures in faces if letter in pictures), None)
+
+
+def in_other_letters(text: str) -> bool:
+    """Whether a message is mostly written in letters that English does not have: Arabic, Cyrillic, Tamil."""
+    letters = [letter for letter in text if letter.isalpha()]
+    foreign = sum(not unicodedata.name(letter, "").startswith("LATIN") for letter in letters)
+    return foreign * 2 > len(letters)
 
 
 def age(text: str) -> int | None:

@@ -48,7 +48,8 @@ def about(tracker: Tracker) -> str:
     """
     door = tracker.get_slot("about")
     said = risk(tracker).get("about") if risk(tracker).get("evidence") else None
-    if said and not (said == SELF and door in ADULT_SPEAKERS):
+    not_a_friend = said == FRIEND and door == OTHER_CHILD  # "he told me": the child they came about
+    if said and not not_a_friend and not (said == SELF and door in ADULT_SPEAKERS):
         return str(said)
     return door or SELF
 

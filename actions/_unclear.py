@@ -7,11 +7,16 @@ from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _rounds, _suicide, _turns
+from actions._place import whole_postcode
+from actions._reflection import face, in_other_letters
 from actions._standing import standing
 from actions._topics import topic_of
+from actions.consent import asked_before
 from actions.neglect import go_on
 from actions.worry import OFFER, ask_gently, hear_worry
 
+#: No more words than this: a postcode and nothing else.
+POSTCODE_ALONE = 3
 #: Responses that ask something open: what comes after them is an answer, understood or not. (Whatever
 #: asks and sets the slot ``asked`` to ``worry`` needs no place here.)
 OPEN_QUESTIONS = {
@@ -49,6 +54,15 @@ def answer_unclear(dispatcher: CollectingDispatcher, tracker: Tracker, action: s
     if "utter_calm_senses" in _turns.said_last_turn(tracker) and not out_of_scope:
         dispatcher.utter_message(response="utter_calm_done")  # the things they see, typed
         return [SlotSet("asked", "nothing")]
+    if whole_postcode(_turns.words(tracker)) and len(_turns.words(tracker).split()) <= POSTCODE_ALONE:
+        dispatcher.utter_message(response="utter_my_postcode")
+        return [SlotSet("asked", "nothing")]
+    if shown := face(_turns.words(tracker)):
+        dispatcher.utter_message(response=f"utter_face_{shown}")
+        return [SlotSet("asked", "worry")]
+    if in_other_letters(_turns.words(tracker)):
+        dispatcher.utter_message(response="utter_other_language")
+        return [SlotSet("asked", "nothing")]
     now = standing(tracker)
     if now.waiting and not out_of_scope:
         # Somebody is on the way: what the program did not follow, they will.
@@ -59,7 +73,8 @@ def answer_unclear(dispatcher: CollectingDispatcher, tracker: Tracker, action: s
     if again and {"utter_fallback", "utter_out_of_scope", "utter_fallback_again"} & last_turn:
         dispatcher.utter_message(response="utter_fallback_again")
         return [SlotSet("asked", "nothing")]
-    if not out_of_scope and (tracker.get_slot("asked") == "worry" or last_turn & OPEN_QUESTIONS):
+    asked = {tracker.get_slot("asked"), asked_before(tracker)}  # a place that was named has cleared the slot
+    if not out_of_scope and ("worry" in asked or last_turn & OPEN_QUESTIONS):
         return _took_it_in(dispatcher, tracker)
     dispatcher.utter_message(response="utter_out_of_scope" if out_of_scope else "utter_fallback")
     return [SlotSet("asked", "nothing")]

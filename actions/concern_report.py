@@ -9,13 +9,27 @@ from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _turns
+from actions._finding import forget_postcode
 from actions._form_answers import Line, RequestForm, answer, ask_consent, consent, filled, needed_answer
 from actions._forms import LEFT_OUT, forget_answers
-from actions._place import areas, authority, front_door, is_served, sure_of, whole_postcode, without_postcode
+from actions._place import (
+    area_of,
+    areas,
+    authority,
+    front_door,
+    is_served,
+    keep_postcode,
+    kept_postcode,
+    sure_of,
+    unsaid_postcode,
+    whole_postcode,
+    without_postcode,
+)
 from bot import conversation, handover
 from bot.areas.authorities import Authority
 from bot.areas.finder import Answer, AnswerKind
 from bot.bootstrap import core
+from bot.risk.taxonomy import Level
 from bot.store.uow import UnitOfWork
 
 #: How an answer to "in danger right now?" is kept for staff; anything else is kept as it was typed.
@@ -37,8 +51,10 @@ CONCERN = {
     "concern_council": "council",
     "concern_name": "name",
 }
-#: In the slot of a postcode: there is one in what they typed, and they may leave it out.
+#: In the slot of a postcode: one is kept, and they may leave it out.
 GIVEN = "given"
+#: In the slot of the consent: what they told is with somebody already; only the place is asked for.
+TOLD = "told"
 #: Before the codes of the councils it may be in. More than so many are not a choice but a list.
 DOUBT, FEW = "?", 6
 
@@ -62,7 +78,7 @@ class ValidateConcernReportForm(RequestForm):
         danger = DANGER.get(_turns.intent(tracker))
         if danger is None:
             return answer("concern_danger", value, dispatcher, tracker)
-        if danger == "yes":
+        if danger == "yes" and not _said_999(tracker):
             dispatcher.utter_message(response="utter_concern_call_999")
         return {"concern_danger": danger}
 
@@ -82,8 +98,9 @@ class ValidateConcernReportForm(RequestForm):
             return {**kept, "concern_town": LEFT_OUT, "concern_council": LEFT_OUT}
         found = areas().look_up(typed)
         kept["concern_where"] = without_postcode(typed, found.postcode) or LEFT_OUT
-        kept["concern_postcode"] = GIVEN if whole_postcode(typed) else None
+        kept["concern_postcode"] = _keep_postcode(tracker, typed)
         body = sure_of(typed, found)
+        _tell_at_once(tracker, kept["concern_where"], body)
         if body or found.kind is AnswerKind.CROWN_DEPENDENCY:
             kept["concern_town"] = LEFT_OUT
             kept["concern_council"] = body.code if body else LEFT_OUT
@@ -98,6 +115,7 @@ class ValidateConcernReportForm(RequestForm):
         likely = _likely(tracker)
         if len(likely) == 1 and _turns.intent(tracker) in ("affirm", "deny"):
             right = _turns.intent(tracker) == "affirm"
+            _tell_at_once(tracker, LEFT_OUT, likely[0] if right else None)
             _say_who_serves(dispatcher, likely[0] if right else None)
             return {"concern_town": LEFT_OUT, "concern_council": likely[0].code if right else LEFT_OUT}
         kept = answer("concern_town", value, dispatcher, tracker)
@@ -107,10 +125,11 @@ class ValidateConcernReportForm(RequestForm):
         found = areas().look_up(typed)
         kept["concern_town"] = without_postcode(typed, found.postcode) or LEFT_OUT
         if whole_postcode(typed):
-            kept["concern_postcode"] = GIVEN
+            kept["concern_postcode"] = _keep_postcode(tracker, typed)
         # Asked once: what is not settled now goes to staff in the person's words, without a council.
         body = sure_of(typed, found)
         kept["concern_council"] = body.code if body else LEFT_OUT
+        _tell_at_once(tracker, kept["concern_town"], body)
         _say_who_serves(dispatcher, body, found.island)
         return kept
 
@@ -130,6 +149,23 @@ class ValidateConcernReportForm(RequestForm):
             body = areas().look_up(named).settled
             kept |= {"concern_council": body.code if body else LEFT_OUT, "concern_town": named}
         return kept
+
+
+class ActionAskConcernWhere(Action):
+    """Asks where it is; honest about what becomes of the answer where somebody knows already."""
+
+    def name(self) -> str:
+        return "action_ask_concern_where"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        with core().store.read() as uow:
+            now = handover.status(uow, tracker.sender_id, core().now())
+            told = _known_danger(uow, tracker.sender_id)
+        if told:
+            dispatcher.utter_message(response="utter_concern_where_now", who=now.who or "")
+        else:
+            dispatcher.utter_message(response="utter_ask_concern_where")
+        return []
 
 
 class ActionAskConcernTown(Action):
@@ -169,7 +205,17 @@ class ActionSubmitConcernReport(Action):
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
         agreed = tracker.get_slot("concern_consent")
-        if agreed == "yes":
+        if agreed == TOLD:
+            with core().store.read() as uow:
+                now = handover.status(uow, tracker.sender_id, core().now())
+                case = uow.last_handover_of(tracker.sender_id)
+            dispatcher.utter_message(
+                response="utter_concern_added",
+                who=now.who or "",
+                by_when=now.by_when or "",
+                reference=case.reference if case else "",
+            )
+        elif agreed == "yes":
             lines = _lines(tracker)
             with core().uow() as uow:
                 opened, reference = _open(uow, tracker, lines)
@@ -185,6 +231,10 @@ class ActionSubmitConcernReport(Action):
             dispatcher.utter_message(response=words, who=standing.who or "")
         else:
             dispatcher.utter_message(response="utter_form_left")
+        if agreed in ("yes", TOLD):
+            keep_postcode(tracker.sender_id, "")
+        else:
+            unsaid_postcode(tracker.sender_id)
         return [*forget_answers(), SlotSet("asked", "nothing")]
 
 
@@ -193,14 +243,60 @@ def _open(uow: UnitOfWork, tracker: Tracker, lines: list[Line]) -> tuple[handove
         conversation.note_choice(uow, tracker.sender_id, about=_turns.OTHER_CHILD)
     details = {CONCERN[line.slot]: line.words for line in lines}
     body = authority(tracker.get_slot("concern_council"))
-    if body:
-        details["council_route"] = "\n".join(filter(None, front_door(body)))
-        if not is_served(body):
-            details["served_here"] = "no"
     opened = handover.open_handover(
-        uow, tracker.sender_id, kind=handover.CONCERN_REPORT, now=core().now(), details=details
+        uow,
+        tracker.sender_id,
+        kind=handover.CONCERN_REPORT,
+        now=core().now(),
+        details={**details, **_route_of(body)},
+        area=area_of(uow, body) if body else None,
     )
     return opened, uow.handover(opened.handover_id).reference
+
+
+def _route_of(body: Authority | None) -> dict[str, str]:
+    """How that council is told, for staff."""
+    if body is None:
+        return {}
+    served = {} if is_served(body) else {"served_here": "no"}
+    return {"council_route": "\n".join(filter(None, front_door(body))), **served}
+
+
+def _said_999(tracker: Tracker) -> bool:
+    """Whether the safety words answered this message already."""
+    for event in reversed(tracker.events):
+        if event.get("event") == "user":
+            return False
+        if event.get("event") == "action" and event.get("name") == "action_open_handover":
+            return True
+    return False
+
+
+def _known_danger(uow: UnitOfWork, conversation_id: str) -> bool:
+    """Whether somebody has been told of danger for this child already."""
+    case = uow.open_handover_of(conversation_id)
+    return case is not None and Level(case.level).needs_person
+
+
+def _tell_at_once(tracker: Tracker, where: str, body: Authority | None) -> None:
+    """Where a child is in danger goes to whoever knows of it at once, and not only at the end."""
+    with core().uow() as uow:
+        if not _known_danger(uow, tracker.sender_id):
+            return
+        given = {
+            "where": "" if where == LEFT_OUT else where,
+            "postcode": kept_postcode(tracker.sender_id),
+            "council": body.name if body else "",
+        }
+        handover.open_handover(
+            uow,
+            tracker.sender_id,
+            kind=handover.CONCERN_REPORT,
+            now=core().now(),
+            details={key: words for key, words in given.items() if words} | _route_of(body),
+            area=area_of(uow, body) if body else None,
+        )
+        uow.commit()
 
 
 def _lines(tracker: Tracker) -> list[Line]:
@@ -215,17 +311,18 @@ def _lines(tracker: Tracker) -> list[Line]:
             body = authority(words)
             words = body.name if body else ""
         elif line.slot == "concern_postcode" and words == GIVEN:
-            words = _postcode_typed(tracker)
+            words = kept_postcode(tracker.sender_id)
         if words:
             said.append(Line(line.slot, words))
     return said
 
 
-def _postcode_typed(tracker: Tracker) -> str:
-    """The last whole postcode in what they typed. It is kept nowhere else until they agree to send it."""
-    with core().store.read() as uow:
-        typed = conversation.own_words(uow, tracker.sender_id)
-    return next(filter(None, map(whole_postcode, reversed(typed))), "")
+def _keep_postcode(tracker: Tracker, typed: str) -> str | None:
+    """Keeps the whole postcode in what they typed until they agree to send it, and nowhere else."""
+    postcode = whole_postcode(typed)
+    keep_postcode(tracker.sender_id, postcode)
+    forget_postcode(tracker.sender_id)
+    return GIVEN if postcode else None
 
 
 def _doubt(found: Answer) -> str | None:

@@ -7,6 +7,7 @@ from rasa_sdk.events import EventType, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _rounds, _turns
+from actions._finding import library
 from actions.neglect import go_on
 from bot import conversation
 from bot.bootstrap import core
@@ -37,7 +38,16 @@ class ActionGoThroughDoor(Action):
         with core().uow() as uow:
             conversation.note_choice(uow, tracker.sender_id, about=ABOUT[door])
             uow.commit()
+        if _told_a_need(tracker, door):
+            dispatcher.utter_message(response="utter_door_parent_told")
+            return [SlotSet("about", ABOUT[door]), SlotSet("asked", "offer_find")]
         again = tracker.get_slot("about") == ABOUT[door]
         words = f"utter_door_{door.removeprefix('door_')}"
         dispatcher.utter_message(response="utter_listening" if again else words)
         return [SlotSet("about", ABOUT[door]), SlotSet("asked", "worry")]
+
+
+def _told_a_need(tracker: Tracker, door: str) -> bool:
+    """Whether a parent said what they need help with in the words that led them through their door."""
+    words = _turns.words(tracker)
+    return door == "door_parent" and bool(words) and bool(library().needs.find(words))

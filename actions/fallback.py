@@ -8,6 +8,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _rounds, _suicide, _turns
 from actions._unclear import answer_unclear
+from actions.neglect import go_on
 from actions.person import ActionChooseSafeAdult, names_an_adult
 
 
@@ -21,6 +22,22 @@ class ActionFallback(Action):
         if not _rounds.open_question(tracker) and names_an_adult(tracker):
             return ActionChooseSafeAdult().run(dispatcher, tracker, domain)
         return answer_unclear(dispatcher, tracker, self.name())
+
+
+class ActionOtherLanguage(Action):
+    """Says that it reads English only, and offers a person at once: what it cannot read may be grave."""
+
+    def name(self) -> str:
+        return "action_other_language"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        if open_now := _rounds.open_question(tracker):
+            return go_on(dispatcher, tracker, *open_now)
+        risk, words = _turns.risk(tracker), _turns.words(tracker)
+        if risk.get("level", "none") != "none" or risk.get("unsure") or any(map(str.isdigit, words)):
+            return answer_unclear(dispatcher, tracker, self.name())
+        dispatcher.utter_message(response="utter_other_language")
+        return [SlotSet("asked", "nothing")]
 
 
 class ActionListenAgain(Action):

@@ -44,7 +44,7 @@ LEAVES = DOORS | {
 SKIPS = frozenset({"skip", "unsure", "deny"})
 #: What a parent or carer says who came through no door.
 PARENT = re.compile(
-    r"\bmy (\w+ )?(son|daughter|child|children|kids?|boys?|girls?|baby|toddler|twins|grand\w+)\b"
+    r"\bmy (\w+ )?(sons?|daughters?|child|childs|children|kids?|boys?|girls?|baby|toddler|twins|grand\w+)\b"
     r"|\bmy \d+ ?(year|yr|month)s?\b"
     r"|\bparent(s|ing)?\b|\b(carers?|dads|mums|fathers|mothers)\b",
     re.IGNORECASE,

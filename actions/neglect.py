@@ -45,9 +45,8 @@ class ActionNotHarm(Action):
         return "action_not_harm"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
-        if _rounds.asked(tracker, SIGN) and (left := _rounds.left(tracker, SIGN)):
-            dispatcher.utter_message(response="utter_round_taken_in")
-            return [_rounds.ask(dispatcher, SIGN, left[0])]
+        if asked := next_of_round(dispatcher, tracker):
+            return asked
         dispatcher.utter_message(response="utter_not_harm")
         return [SlotSet("asked", "worry")]
 
@@ -63,6 +62,14 @@ class ActionMakePlan(Action):
         others = [entry for entry in tracker.get_slot("told") or () if not entry.startswith(PLAN)]
         dispatcher.utter_message(response="utter_plan_begin")
         return [_rounds.ask(dispatcher, PLAN, "where"), SlotSet("told", others)]
+
+
+def next_of_round(dispatcher: CollectingDispatcher, tracker: Tracker) -> list[EventType]:
+    """On with a round about home that another question came into; empty if none is under way."""
+    if not _rounds.asked(tracker, SIGN) or not (left := _rounds.left(tracker, SIGN)):
+        return []
+    dispatcher.utter_message(response=_rounds.acknowledgement(tracker, SIGN))
+    return [_rounds.ask(dispatcher, SIGN, left[0])]
 
 
 def go_on(dispatcher: CollectingDispatcher, tracker: Tracker, kind: str, name: str) -> list[EventType]:

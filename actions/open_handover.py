@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import ActiveLoop, FollowupAction, SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions import _suicide, _turns
+from actions._forms import LEFT_OUT
+from actions.concern_report import TOLD
 from actions.consent import typed_text
 from actions.neglect import told_signs
 from bot import handover
@@ -28,7 +33,8 @@ DONE_TO_THEM = {
     Category.HONOUR_BASED_ABUSE,
 }
 
-
+REPORT = "concern_report_form"
+_SIBLING = re.compile(r"\b(?:brother|sister|bro|sis|siblings?)s?\b", re.IGNORECASE)
 #: (question asked, intent of the answer) and what that answer tells, where the words alone tell nothing.
 ANSWERS: dict[tuple[str | None, str], tuple[Level, str, tuple[Category, ...]]] = {
     (None, "safe_now_no"): (Level.IMMEDIATE, "not safe now", ()),
@@ -67,12 +73,40 @@ class ActionOpenHandover(Action):
         dispatcher.utter_message(json_message={"earshot": {"safety": finding.level.value}})
         # What "yes" and "I don't know" answer next.
         events = [SlotSet("asked", "safe_now" if "utter_safety_stay" in names else "nothing")]
-        if tracker.active_loop_name == "concern_report_form":
+        if tracker.active_loop_name == REPORT:
             # Whoever reports about a child goes on reporting; what they just told is part of it.
             if not tracker.get_slot("concern_what"):
                 events.append(SlotSet("concern_what", tracker.latest_message.get("text")))
-            return [*events, FollowupAction("concern_report_form")]
-        return [*events, ActiveLoop(None), SlotSet("requested_slot", None)]
+            return [*events, FollowupAction(REPORT)]
+        if first_time and _reports_on_a_child(tracker, finding):
+            return [*events, *_ask_where(tracker, finding), FollowupAction(REPORT)]
+        events += [ActiveLoop(None), SlotSet("requested_slot", None)]
+        if names == ["utter_safety_added"] and (asked := _suicide.ask_on(dispatcher, tracker)):
+            return [*events, *asked]
+        return events
+
+
+def _reports_on_a_child(tracker: Tracker, finding: Finding) -> bool:
+    """Whether a neighbour or relative speaks, who is asked where the child is. A child who tells of a
+    sister or brother is not: they live where they live."""
+    door = tracker.get_slot("about")
+    if finding.about is not About.OTHER_CHILD or door not in (None, _turns.OTHER_CHILD):
+        return False
+    return door is not None or not _SIBLING.search(typed_text(tracker))
+
+
+def _ask_where(tracker: Tracker, finding: Finding) -> list[Any]:
+    """A report of which only the danger now and the place are still asked; the rest is known already."""
+    known = {
+        "about": _turns.OTHER_CHILD,
+        "concern_what": typed_text(tracker) or LEFT_OUT,
+        "concern_when": LEFT_OUT,
+        "concern_name": LEFT_OUT,
+        "concern_consent": TOLD,
+    }
+    if finding.level is Level.IMMEDIATE:
+        known["concern_danger"] = "yes"
+    return [SlotSet(name, value) for name, value in known.items()]
 
 
 def words_for(finding: Finding, opened: Opened, *, first_time: bool) -> list[str]:
@@ -104,6 +138,8 @@ def _what_was_told(tracker: Tracker) -> tuple[Memory, Finding]:
     memory = Memory.from_dict(context.get("memory") or {})
     findings = [Finding.from_dict(data) for data in (message.get("risk"), context.get("finding")) if data]
     finding = max(findings, key=lambda one: one.level.rank, default=Finding())
+    if finding.about is About.FRIEND and tracker.get_slot("about") == _turns.OTHER_CHILD:
+        finding = replace(finding, about=About.OTHER_CHILD)  # "he told me": the child they came about
     intent = tracker.get_intent_of_latest_message(skip_fallback_intent=False)
     for (question, answer), (level, family, categories) in ANSWERS.items():
         if intent == answer and question in (None, tracker.get_slot("asked")) and finding.level < level:

@@ -11,6 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions import _turns
 from actions._form_answers import RequestForm, answer, ask_consent, consent, filled, needed_answer, spoken
 from actions._forms import forget_answers, typed_words
+from actions._place import unsaid_postcode
 from actions._topics import topic_of
 from actions.worry import hear_worry
 from bot import conversation, handover
@@ -155,4 +156,5 @@ class ActionClearForm(Action):
         return "action_clear_form"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        unsaid_postcode(tracker.sender_id)
         return forget_answers()

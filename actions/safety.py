@@ -8,6 +8,8 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _suicide
 from actions._standing import standing
+from bot.bootstrap import core
+from bot.messages import Channel
 
 
 class ActionSafeNow(Action):
@@ -45,5 +47,9 @@ class ActionGoQuiet(Action):
         return "action_go_quiet"
 
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
-        dispatcher.utter_message(response="utter_go_quiet")
+        # Only the web page has a Leave button.
+        with core().store.read() as uow:
+            conversation = uow.conversation(tracker.sender_id)
+            on_telegram = conversation is not None and conversation.channel == Channel.TELEGRAM.value
+        dispatcher.utter_message(response="utter_go_quiet_telegram" if on_telegram else "utter_go_quiet")
         return [SlotSet("asked", "nothing")]

@@ -8,7 +8,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _rounds, _turns
 from actions._reflection import person_meant
-from actions.neglect import go_on
+from actions.neglect import go_on, next_of_round
 
 SMALL_QUESTIONS = ("utter_ask_face", "utter_how_today", "utter_who_is_around")
 #: The five faces of ``utter_ask_face``, as its buttons name them.
@@ -48,6 +48,9 @@ class ActionSkip(Action):
     def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
         if open_now := _rounds.open_question(tracker):
             return go_on(dispatcher, tracker, *open_now)
+        asked_harm = "utter_ask_harm" in _turns.said_last_turn(tracker)
+        if asked_harm and (going_on := next_of_round(dispatcher, tracker)):
+            return going_on
         dispatcher.utter_message(response="utter_no_need")
         return [SlotSet("asked", "nothing")]
 

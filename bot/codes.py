@@ -18,6 +18,8 @@ WORDS_IN_A_CODE = 5
 HIDDEN = "\N{BULLET}" * WORDS_IN_A_CODE
 #: So many right words make what was typed an attempt at the code; no sentence has them by chance.
 _RIGHT_WORDS = 3
+#: So many words may stand before or after a whole code that is typed to be checked ("is it ... ?").
+_BESIDE = 4
 
 
 @lru_cache(maxsize=1)
@@ -40,12 +42,27 @@ def normal_code(typed: str) -> str:
 def wrong_words(typed: str, code: str) -> tuple[int, ...] | None:
     """Which words of ``code``, counted from 1, are not right in what was typed to check it.
 
-    Empty when it is the code; None when it is something else that somebody wanted to say.
+    Empty when it is the code; None when it is something else that somebody wanted to say. Whether
+    something is said besides, see :func:`without_code`.
     """
     given, right = normal_code(typed).split("-"), code.split("-")
-    if abs(len(given) - len(right)) > 1 or len(set(given) & set(right)) < _RIGHT_WORDS:
+    beside = len(given) - len(right)
+    if 0 < beside <= _BESIDE and any(given[n : n + len(right)] == right for n in range(beside + 1)):
+        return ()
+    if abs(beside) > 1 or len(set(given) & set(right)) < _RIGHT_WORDS:
         return None
     return tuple(n for n, word in enumerate(right, 1) if given[n - 1 : n] != [word])
+
+
+def without_code(typed: str, code: str) -> str:
+    """What was typed with a dot for each word of ``code``, if it holds enough of them to give a way in.
+
+    What is left is what else was said: it is kept, read for danger and answered like any message.
+    """
+    right = set(code.split("-"))
+    if len(set(normal_code(typed).split("-")) & right) < _RIGHT_WORDS:
+        return typed
+    return re.sub(r"[A-Za-z]+", lambda word: HIDDEN[0] if word[0].casefold() in right else word[0], typed)
 
 
 def shown(text: str, code: str | None) -> str:

@@ -13,17 +13,20 @@ import secrets
 import weakref
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 import structlog
 from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
 
-from bot import handover, transcript
+from bot import conduct, handover, late, transcript
 from bot.bootstrap import Core
-from bot.codes import HIDDEN, new_code, normal_code, wrong_words
+from bot.codes import HIDDEN, new_code, normal_code, without_code, wrong_words
+from bot.custody import erasing
 from bot.doors import DOORS, door_of
 from bot.floor import Answer, keep_floor, read_answer
+from bot.handover import check_ins
 from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
 from bot.own_words import names_who_not, read_addition, read_edit
 from bot.risk.taxonomy import About, Evidence, Finding, Level, Memory
@@ -32,6 +35,10 @@ from bot.store.models import Conversation, Message
 from bot.store.uow import UnitOfWork
 
 log = structlog.get_logger(__name__)
+
+
+#: A message this far ahead of the clock was stored before the clock was put back; it waits for nothing.
+CLOCK_BACK = timedelta(seconds=5)
 
 
 class ConversationError(Exception):
@@ -115,6 +122,7 @@ class Conversations:
         self._assess = assess
         self._notify = notify
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+        self._cut_off: set[str] = set()  # the database failed while they were answered
 
     # Opening --------------------------------------------------------------------------------------
 
@@ -193,15 +201,24 @@ class Conversations:
                     answer = await self._ask(conversation_id, turn) if turn.ask_rasa else Answer()
                     await to_thread.run_sync(self._end_turn, conversation_id, turn, answer)
                     self._notify.changed(conversation_id)
+                self._cut_off.discard(conversation_id)
+            except SQLAlchemyError:
+                self._cut_off.add(conversation_id)
+                raise
             finally:
                 self._notify.typing(conversation_id, Sender.BOT, False)
 
     async def answer_leftovers(self, older_than: datetime) -> int:
-        """Answer messages that a crash left unanswered. Returns how many conversations had some."""
+        """Answer messages that a crash left unanswered, and at once those that a failing database did.
+
+        Returns how many conversations had some.
+        """
 
         def find() -> list[str]:
+            ahead = self._core.now() + CLOCK_BACK
             with self._core.store.read() as uow:
-                return list(dict.fromkeys(m.conversation_id for m in uow.unanswered(older_than)))
+                left = [m.conversation_id for m in uow.unanswered(older_than, ahead)]
+            return list(dict.fromkeys([*self._cut_off, *left]))
 
         waiting = await to_thread.run_sync(find)
         for conversation_id in waiting:
@@ -224,11 +241,21 @@ class Conversations:
     async def erase(self, conversation_id: str) -> bool:
         """Delete a person's words and every way back to them.
 
-        Returns False, and deletes nothing, while a handover is open: staff are working from it.
+        Returns False, and deletes nothing, while a handover is open, since staff are working from it, or
+        under a legal hold. Of a case that was closed, ``data/retention.yml`` says whether it goes too.
         """
         done = await to_thread.run_sync(self._erase, conversation_id)
         self._notify.changed(conversation_id)
         return done
+
+    async def why_kept(self, conversation_id: str) -> str:
+        """The response that says why :meth:`erase` deleted nothing."""
+
+        def look() -> str:
+            with self._core.store.read() as uow:
+                return erasing.words_for(erasing.kept_because(uow, conversation_id) or erasing.OPEN)
+
+        return await to_thread.run_sync(look)
 
     async def unreachable(self, conversation_id: str, reachable: bool = False) -> None:
         """The person blocked the bot in their channel (or ``reachable`` again): noted for staff."""
@@ -310,6 +337,9 @@ class Conversations:
         now = self._core.now()
         for name in ("utter_opening_hello", "utter_opening_private"):
             transcript.say(uow, conversation, name, now)
+        if conversation.channel == Channel.TELEGRAM.value:
+            # What Telegram itself can see, before anybody is asked anything.
+            transcript.say(uow, conversation, "utter_telegram_start", now)
         if with_doors:
             transcript.say(uow, conversation, "utter_opening_doors", now)
 
@@ -336,6 +366,7 @@ class Conversations:
         standing = handover.status(uow, conversation.id, now)
         response, values = handover.status_words(standing)
         transcript.say(uow, conversation, response or "utter_back_none", now, **values)
+        check_ins.ask_again(uow, conversation, now)
 
     # Inside: a turn -------------------------------------------------------------------------------
 
@@ -353,17 +384,19 @@ class Conversations:
             conversation = self._live(uow, message.conversation_id)
             if before := uow.message_by_client_id(conversation.id, message.client_id):
                 return before.seq
-            payload = None
+            payload = wrong = finding = None
             if message.kind is Kind.CHOICE:
-                offered = transcript.payload_of(uow, conversation.id, message.choice or "")
-                if offered is None:
+                pressed = late.pressed(uow, conversation.id, message.choice or "")
+                if pressed is None:
                     raise UnknownChoice(message.choice)
-                text, payload = offered
+                text, payload = pressed.title, pressed.payload
+                if pressed.asked:
+                    finding = self._assessed(text, replace(_memory(conversation), asked=pressed.asked))
             elif message.kind is not Kind.UNREADABLE and not text.strip():
                 raise EmptyMessage
-            wrong = None
-            if conversation.code and message.kind is Kind.TEXT:
-                wrong = wrong_words(text, conversation.code)
+            if conversation.code and message.kind is not Kind.CHOICE:
+                wrong, finding = self._as_code(conversation, text)
+                text = without_code(text, conversation.code)
             now = self._core.now()
             stored = transcript.append(
                 uow,
@@ -375,6 +408,8 @@ class Conversations:
                 client_id=message.client_id,
                 payload=payload,
             )
+            if finding is not None:
+                stored.finding, stored.level = finding.to_dict(), finding.level.value
             if wrong is not None:
                 stored.answered_at = now
                 about = "utter_code_nearly" if wrong else "utter_code_right"
@@ -384,6 +419,22 @@ class Conversations:
             conversation.unreachable_at = None  # whoever writes can be reached again
             uow.commit()
             return stored.seq
+
+    def _as_code(
+        self, conversation: Conversation, text: str
+    ) -> tuple[tuple[int, ...] | None, Finding | None]:
+        """Whether a message is an attempt at the code and no more, and what was found in it.
+
+        The words beside those of the code are read for danger first: whoever tells of something while the
+        code stands in the same message is answered to that, and the message counts as any other.
+        """
+        wrong = wrong_words(text, conversation.code)
+        if wrong is None:
+            return None, None
+        finding = self._assessed(without_code(text, conversation.code), _memory(conversation))
+        if finding.level is not Level.NONE or finding.unsure:
+            return None, None
+        return wrong, finding
 
     def _begin_turn(self, conversation_id: str) -> _Turn | None:
         """Assess the oldest unanswered message and decide who answers it; None when none is left."""
@@ -395,12 +446,22 @@ class Conversations:
             message = uow.next_unanswered(conversation_id)
             if message is None:
                 return None
-            memory = Memory.from_dict(conversation.memory or {})
-            if conversation.owner == "worker":
-                memory = replace(memory, asked=None)  # they answer the worker, not the bot's last question
-            finding = self._assessed(message, memory)
+            memory = _memory(conversation)
+            left = message.payload == late.LEFT
+            if conversation.owner == "worker" or left:
+                # They answer the worker, or something else than the bot's last question.
+                memory = replace(memory, asked=None)
+            # Assessed when it was stored, where it answers a question that was asked earlier.
+            known = Finding.from_dict(message.finding) if message.finding else None
+            finding = known or self._assessed(message.text or "", memory)
             message.finding, message.level = finding.to_dict(), finding.level.value
             kind = Kind(message.kind)
+            if self._answered_here(uow, conversation, message, finding, memory, now):
+                conversation.memory = memory.after(finding, _today(now)).to_dict()
+                message.answered_at = now
+                uow.commit()
+                self._notify.changed(conversation_id)
+                return self._begin_turn(conversation_id)
             if conversation.owner == "worker":
                 conversation.memory = memory.after(finding, _today(now)).to_dict()
                 if case := uow.open_handover_of(conversation_id):
@@ -409,7 +470,11 @@ class Conversations:
                 uow.commit()
                 self._notify.changed(conversation_id)
                 return self._begin_turn(conversation_id)
-            text = message.payload or _as_text(message.text)
+            if left and not finding.level.needs_person:
+                self._ask_again(uow, conversation, message, now)
+                uow.commit()
+                return self._begin_turn(conversation_id)
+            text = (None if left else message.payload) or _as_text(message.text)
             if kind is Kind.TEXT:
                 text = self._as_meant(uow, conversation, message.text, memory) or text
             uow.commit()
@@ -417,6 +482,32 @@ class Conversations:
             if kind is Kind.EDIT and not finding.level.needs_person:
                 ask = False  # they only mended a word; answering it again would be odd
             return _Turn(message.seq, text, kind, finding, memory, ask)
+
+    def _answered_here(
+        self,
+        uow: UnitOfWork,
+        conversation: Conversation,
+        message: Message,
+        finding: Finding,
+        memory: Memory,
+        now: datetime,
+    ) -> bool:
+        """Whether neither bot nor worker need answer: held back, or about check-ins and no more."""
+        if conduct.hold(uow, conversation, message, finding, memory, now):
+            return True
+        if conversation.owner == "worker" or finding.level.needs_person or finding.unsure:
+            return False
+        return check_ins.answer(uow, conversation, message.text or "", message.payload, now)
+
+    def _ask_again(
+        self, uow: UnitOfWork, conversation: Conversation, message: Message, now: datetime
+    ) -> None:
+        """A late answer is left, gently; what is open is asked once more, as it was asked."""
+        said = late.open_now(uow, conversation.id)
+        questions = [each for each in said if each.choices] or said[-1:]
+        message.answered_at = now
+        transcript.say(uow, conversation, "utter_late_choice", now)
+        transcript.say_again(uow, conversation, questions[-1:], now)
 
     def _as_meant(self, uow: UnitOfWork, conversation: Conversation, text: str, memory: Memory) -> str | None:
         """What a message means that holds somebody else's words, as a payload for the dialogue.
@@ -435,11 +526,11 @@ class Conversations:
             return f"/add_words{json.dumps({'words': text})}"
         return None
 
-    def _assessed(self, message: Message, memory: Memory) -> Finding:
+    def _assessed(self, text: str, memory: Memory) -> Finding:
         try:
-            return self._assess(message.text or "", memory)
+            return self._assess(text, memory)
         except Exception as error:  # noqa: BLE001 - whatever broke, the child must not be missed
-            log.error("assessment_failed", error=type(error).__name__, message_id=message.id)
+            log.error("assessment_failed", error=type(error).__name__)
             unassessed = Evidence("memory", "could not be assessed", "", 0, 0, Level.HIGH)
             return Finding(Level.HIGH, (), memory.about or About.SELF, (unassessed,))
 
@@ -470,7 +561,7 @@ class Conversations:
             message.answered_at = now
             # Remembered together with the answer: a turn that a crash cut off is answered as if new.
             # Read anew, since an action may have noted in it whom this is about.
-            memory = Memory.from_dict(conversation.memory or {})
+            memory = _memory(conversation)
             conversation.memory = memory.after(turn.finding, _today(now)).to_dict()
             if conversation.owner == "worker":
                 # A person accepted while Rasa was thinking: the bot stays silent.
@@ -485,8 +576,9 @@ class Conversations:
                 transcript.append(
                     uow, conversation, Sender.BOT, reply.text, now, choices=reply.choices, cards=reply.cards
                 )
-            if answer and answer.asked:
-                conversation.memory = {**conversation.memory, "asked": answer.asked}
+            asked = (answer and answer.asked) if turn.ask_rasa else memory.asked  # still open
+            if asked:
+                conversation.memory = {**conversation.memory, "asked": asked}
             uow.commit()
         if answer and answer.do == "delete":
             self._erase_as_asked(conversation_id)
@@ -497,28 +589,18 @@ class Conversations:
         if not self._erase(conversation_id):
             now = self._core.now()
             with self._core.uow() as uow:
-                transcript.say(uow, self._live(uow, conversation_id), "utter_delete_not_open_case", now)
+                reason = erasing.kept_because(uow, conversation_id) or erasing.OPEN
+                transcript.say(uow, self._live(uow, conversation_id), erasing.words_for(reason), now)
                 uow.commit()
 
     def _erase(self, conversation_id: str) -> bool:
         now = self._core.now()
         with self._core.uow() as uow:
             conversation = self._live(uow, conversation_id)
-            if uow.open_handover_of(conversation_id):
+            if erasing.kept_because(uow, conversation_id):
                 return False
-            goodbyes = 0
-            for message in uow.messages(conversation_id):
-                if conversation.address and message.sender != Sender.YOU.value and not message.delivered_at:
-                    goodbyes += 1  # "it is deleted" still has to be said; the outbox wipes it afterwards
-                    continue
-                transcript.wipe(message)
-                message.answered_at = message.answered_at or now
-            conversation.session_hash = conversation.code_hash = conversation.code = None
-            conversation.address_hash = conversation.memory = conversation.wishes = None
-            if not goodbyes:
-                conversation.address = None
-            conversation.erased_at = now
-            uow.forget_dialogue(conversation_id)
+            erasing.erase(uow, conversation, now)
+            check_ins.forget(uow, conversation, now)
             uow.audit(now, "person", "erased", conversation_id=conversation_id)
             uow.commit()
         return True
@@ -577,6 +659,10 @@ def note_choice(
 
 def _address_hash(uow: UnitOfWork, channel: Channel, address: str) -> str:
     return uow.cipher.find_hash(f"address-{channel.value}", address)
+
+
+def _memory(conversation: Conversation) -> Memory:
+    return Memory.from_dict(conversation.memory or {})
 
 
 def _today(now: datetime) -> date:

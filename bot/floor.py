@@ -69,7 +69,11 @@ def read_answer(items: Sequence[Mapping[str, Any]]) -> Answer:
         directive = (item.get("custom") or {}).get("earshot") or {}
         if "safety" in directive:
             answer.safety = max(answer.safety, Level(directive["safety"]), key=lambda level: level.rank)
-        answer.asked = directive.get("asked", answer.asked)
+        if "asked" in directive:
+            answer.asked = directive["asked"]
+            # What a response says of itself comes right after its words: its buttons answer that question.
+            for choice in answer.replies[-1].choices if answer.replies else ():
+                choice["asks"] = answer.asked
         answer.do = directive.get("do", answer.do)
         cards.extend(directive.get("cards", ()))
         if item.get("text"):

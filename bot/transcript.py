@@ -27,8 +27,8 @@ def append(
 ) -> Message:
     """Add one message. The conversation must be locked: its next number is taken here.
 
-    ``choices`` and the ``choice`` of a card are given as ``title`` and ``payload``; they get the ids by
-    which the person's answer is recognised.
+    ``choices`` and the ``choice`` of a card are given as ``title`` and ``payload``, and ``asks`` where the
+    question has a name; they get the ids by which the person's answer is recognised.
     """
     seq = conversation.next_seq
     conversation.next_seq = seq + 1
@@ -36,9 +36,8 @@ def append(
     offered: list[dict[str, str]] = []
 
     def offer(choice: Mapping[str, str]) -> dict[str, str]:
-        offered.append(
-            {"id": f"{seq}.{len(offered)}", "title": choice["title"], "payload": choice["payload"]}
-        )
+        known = {key: choice[key] for key in ("title", "payload", "asks") if choice.get(key)}
+        offered.append({"id": f"{seq}.{len(offered)}", **known})
         return {"id": offered[-1]["id"], "title": choice["title"]}
 
     shown = [
@@ -116,10 +115,10 @@ def wipe(message: Message) -> None:
     message.name = message.payload = None
 
 
-def payload_of(uow: UnitOfWork, conversation_id: str, choice_id: str) -> tuple[str, str] | None:
-    """Title and payload of a choice that was offered in this conversation, or None.
+def choice_of(uow: UnitOfWork, conversation_id: str, choice_id: str) -> tuple[Message, dict[str, str]] | None:
+    """A choice that was offered in this conversation and the message it came with, or None.
 
-    A person may only press what they were offered: payloads speak to Rasa directly.
+    A choice has ``id``, ``title`` and ``payload``, and ``asks`` where its question has a name.
     """
     seq, _, _ = choice_id.partition(".")
     if not (seq.isascii() and seq.isdigit() and len(seq) < 10):
@@ -127,5 +126,20 @@ def payload_of(uow: UnitOfWork, conversation_id: str, choice_id: str) -> tuple[s
     message = uow.message(conversation_id, int(seq))
     for choice in (message.choices if message else None) or ():
         if choice["id"] == choice_id:
-            return choice["title"], choice["payload"]
+            return message, choice
     return None
+
+
+def say_again(
+    uow: UnitOfWork, conversation: Conversation, messages: Sequence[Message], now: datetime
+) -> None:
+    """Say what was said before once more, with the same choices, which get new ids."""
+    for message in messages:
+        append(
+            uow,
+            conversation,
+            Sender.BOT,
+            message.text or "",
+            now,
+            choices=[choice for choice in message.choices or () if not choice.get("in_card")],
+        )

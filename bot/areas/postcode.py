@@ -76,6 +76,7 @@ _FOREIGN = re.compile(
 _LOOKS_LIKE = {"O": "0", "I": "1", "L": "1"}
 _MEANT = {"0": "O", "1": "IL"}
 _WHOLE_IN_SENTENCE = re.compile(r"(?<![A-Z0-9])([A-Z]{1,2}\d[A-Z0-9]?)[\s-]*(\d[A-Z]{2})(?![A-Z0-9])")
+_WHOLE_TYPED = re.compile(_WHOLE_IN_SENTENCE.pattern, re.IGNORECASE)
 _HALF_IN_SENTENCE = re.compile(r"(?<![A-Z0-9])([A-Z]{1,2}\d[A-Z0-9]?)(?![A-Z0-9])")
 
 
@@ -107,6 +108,15 @@ def read(text: str) -> Reading:
     if halves:
         return _of(halves[0], halves)
     return _in_sentence(upper)
+
+
+def without_inward(text: str) -> str:
+    """The text with an ellipsis for the second half of each whole postcode: what is left is a district."""
+
+    def half(found: re.Match[str]) -> str:
+        return f"{found[1]} …" if _is_outward(found[1].upper()) else found[0]
+
+    return _WHOLE_TYPED.sub(half, text)
 
 
 def _of(first: Candidate, candidates: tuple[Candidate, ...]) -> Reading:

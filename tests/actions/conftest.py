@@ -29,6 +29,7 @@ from actions import (
     own_words,
     parent,
     person,
+    safety,
     small_talk,
     stop_delete,
     worry,
@@ -59,6 +60,7 @@ ASK_THE_CORE = (
     own_words,
     parent,
     person,
+    safety,
     stop_delete,
     worry,
 )

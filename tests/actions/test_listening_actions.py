@@ -14,6 +14,7 @@ from actions.numbers import ActionGiveNumber
 from actions.safety import ActionGoQuiet, ActionNotSuicide, ActionSafeNow
 from actions.small_talk import FACES, ActionCorrect, ActionKeepListening, ActionSkip
 from bot.handover import open_handover
+from bot.messages import Channel
 from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
 from tests.actions.conftest import CONVERSATION, Child
 
@@ -87,6 +88,16 @@ def test_who_can_see_the_screen_reads_neutral_words(child: Child):
     for variation in child.core.content.variations("utter_go_quiet"):
         assert not [word for word in telling if word in variation.text.lower().split()]
         assert not variation.buttons
+
+
+def test_on_telegram_nobody_is_sent_to_a_button_that_only_the_web_page_has(child: Child):
+    with child.core.uow() as uow:
+        uow.conversation(CONVERSATION, lock=True).channel = Channel.TELEGRAM.value
+        uow.commit()
+    said = child.hears(ActionGoQuiet(), "someone_watching", "my mum just came in")
+    assert said.names == ["utter_go_quiet_telegram"]
+    for variation in child.core.content.variations("utter_go_quiet_telegram"):
+        assert "Leave" not in variation.text and not variation.buttons
 
 
 def test_numbers_are_few_and_fit_the_worry(child: Child):

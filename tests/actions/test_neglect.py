@@ -167,3 +167,11 @@ def test_a_door_that_is_pressed_is_gone_through(child: Child):
     begin(child)
     said = child.hears(ActionGoThroughDoor(), "door_parent")
     assert said.slots["about"] == "own_child"
+
+
+def test_a_skip_after_the_question_about_harm_goes_on_with_the_round(child: Child):
+    child.hears(ActionBeginRound(), "affirm")
+    unsure = {"level": "none", "categories": [], "about": "self", "evidence": [], "unsure": True}
+    assert "utter_ask_harm" in child.hears(ActionGoOn(), "worry", "he gets a bit much", risk=unsure).names
+    said = child.hears(ActionSkip(), "skip", "skip")
+    assert said.names[0] == "utter_round_skipped" and said.names[1].startswith(SIGN)

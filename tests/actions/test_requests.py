@@ -11,10 +11,12 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions import _place
 from actions._form_answers import ASIDES
 from actions._forms import CONCERN_REPORT_SLOTS, EARLY_HELP_SLOTS
-from actions._place import authority
+from actions._place import area_of, authority, keep_postcode, kept_postcode
 from actions.concern_report import (
+    TOLD,
     ActionAskConcernConsent,
     ActionAskConcernTown,
+    ActionAskConcernWhere,
     ActionSubmitConcernReport,
     ValidateConcernReportForm,
 )
@@ -28,6 +30,8 @@ from actions.parent import (
     ValidateEarlyHelpForm,
 )
 from bot import handover
+from bot.risk.taxonomy import About, Category, Finding, Level
+from bot.store.models import Area
 from tests.actions.conftest import CONVERSATION, Child
 
 SURREY = "E10000030"
@@ -318,17 +322,34 @@ async def test_a_council_that_is_not_served_is_named_with_its_own_way(child: Chi
 
 
 def test_a_postcode_is_sent_only_as_a_line_that_was_shown(child: Child):
-    child.types("12 Mill Lane, gu11aa")
+    keep_postcode(CONVERSATION, "GU1 1AA")
     child.slots.update(CONCERN_GIVEN, concern_postcode="given")
     shown = child.hears(ActionAskConcernConsent(), "skip").values("utter_concern_lines")["lines"]
     assert "Postcode: GU1 1AA" in shown
     child.slots.update(concern_consent="yes")
     child.hears(ActionSubmitConcernReport(), "affirm")
     assert handover_of(child).details["postcode"] == "GU1 1AA"
+    assert kept_postcode(CONVERSATION) == ""  # from here on it is with the report and nowhere else
+
+
+@pytest.mark.parametrize("left", [ActionClearForm(), ActionSubmitConcernReport()])
+def test_a_postcode_that_was_not_sent_is_forgotten(child: Child, left):
+    keep_postcode(CONVERSATION, "GU1 1AA")
+    child.slots.update(CONCERN_GIVEN, concern_postcode="given", concern_consent="no")
+    child.hears(left, "deny")
+    assert kept_postcode(CONVERSATION) == "" and handover_of(child) is None
+
+
+async def test_a_postcode_is_taken_out_of_what_was_typed_and_kept_apart(child: Child):
+    child.types("12 Mill Lane, gu11aa")
+    kept, _said = await check(ValidateConcernReportForm(), "concern_where", "12 Mill Lane, gu11aa")
+    assert kept["concern_postcode"] == "given" and kept_postcode(CONVERSATION) == "GU1 1AA"
+    with child.core.store.read() as uow:
+        assert [m.text for m in uow.messages(CONVERSATION)] == ["12 Mill Lane GU1 …"]
 
 
 def test_a_postcode_line_that_was_left_out_is_not_sent(child: Child):
-    child.types("12 Mill Lane, gu11aa")
+    keep_postcode(CONVERSATION, "GU1 1AA")
     child.slots.update(CONCERN_GIVEN, concern_postcode="left out", concern_consent="yes")
     child.hears(ActionSubmitConcernReport(), "affirm")
     assert "postcode" not in handover_of(child).details
@@ -517,3 +538,51 @@ def test_danger_that_was_pressed_is_shown_in_words(child: Child, pressed, words)
 async def test_a_question_may_be_skipped_in_a_form(form, slot, typed):
     kept, said = await check(form, slot, typed, intent="skip")
     assert (kept[slot], said) == ("left out", [])
+
+
+def in_danger(child: Child) -> None:
+    """Somebody has been told of danger already."""
+    told = Finding(Level.HIGH, (Category.PHYSICAL_ABUSE,), About.OTHER_CHILD)
+    with child.core.uow() as uow:
+        handover.open_handover(uow, CONVERSATION, now=child.core.now(), finding=told)
+        uow.commit()
+
+
+async def test_the_place_of_a_child_in_danger_goes_to_the_case_at_once(child: Child):
+    in_danger(child)
+    assert child.hears(ActionAskConcernWhere(), "deny").names == ["utter_concern_where_now"]
+    child.types("12 Mill Lane, gu1 1aa")
+    await check(ValidateConcernReportForm(), "concern_where", "12 Mill Lane, gu1 1aa")
+    details = handover_of(child).details
+    assert (details["where"], details["postcode"], details["council"]) == (
+        "12 Mill Lane",
+        "GU1 1AA",
+        "Surrey",
+    )
+    assert "gov.uk" in details["council_route"]
+
+
+async def test_without_danger_no_place_goes_before_a_yes(child: Child):
+    assert child.hears(ActionAskConcernWhere(), "skip").names == ["utter_ask_concern_where"]
+    await check(ValidateConcernReportForm(), "concern_where", "12 Mill Lane, gu1 1aa")
+    assert handover_of(child) is None
+
+
+async def test_the_people_of_the_area_that_was_told_are_asked_and_not_later(child: Child):
+    with child.core.uow() as uow:
+        uow.add(Area(id="surrey", name="Surrey", nation="england"))
+        uow.commit()
+    with child.core.store.read() as uow:
+        assert area_of(uow, authority(SURREY)) == "surrey"
+    in_danger(child)
+    promised = handover_of(child).deadline_at
+    await check(ValidateConcernReportForm(), "concern_where", "Guildford")
+    assert handover_of(child).area == "surrey" and handover_of(child).deadline_at <= promised
+
+
+def test_after_a_disclosure_the_report_ends_with_the_place(child: Child):
+    in_danger(child)
+    child.slots.update(CONCERN_GIVEN, concern_consent=TOLD)
+    said = child.hears(ActionSubmitConcernReport(), "deny")
+    assert said.names == ["utter_concern_added"]
+    assert said.values("utter_concern_added")["reference"] == handover_of(child).reference

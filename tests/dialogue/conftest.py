@@ -46,6 +46,14 @@ class YoungPerson:
                     return await self._sends(kind=Kind.CHOICE, choice=choice["id"])
         raise AssertionError(f"was not offered: {title}")
 
+    def choice(self, title: str) -> str:
+        """The id of a choice in the newest message."""
+        return next(c["id"] for c in self._transcript()[-1].choices if c["title"] == title)
+
+    async def presses_again(self, choice: str) -> list[str]:
+        """Presses a choice by its id, whatever was said since; returns what the bot says to it."""
+        return await self._sends(kind=Kind.CHOICE, choice=choice)
+
     @contextlib.asynccontextmanager
     async def what_if(self) -> AsyncIterator[None]:
         """What is said inside is taken back at the end, by us, by the database and by Rasa."""

@@ -136,3 +136,88 @@ async def test_no_turn_is_answered_twice(young_person: YoungPerson, core):
     for line in ("hi", "yes", "i hate school", "no", "thanks", "no", "help me calm down", "yes", "yes"):
         seen = await young_person.says(line)
         assert seen and not one_of(seen, core, "utter_listen_again"), line
+
+
+async def test_a_question_about_being_found_out_is_answered_and_not_added_to_the_words(young_person, core):
+    await young_person.presses("A friend")
+    await young_person.says("my mate keeps cutting her arms")
+    words_before = young_person.handover().details
+    for question in ("will she know it was me", "will he know i told you", "will they find out who said it"):
+        assert one_of(await young_person.says(question), core, "utter_will_they_know"), question
+    assert young_person.handover().details == words_before
+
+
+async def test_a_neighbour_who_tells_of_danger_is_asked_for_danger_now_and_the_place(young_person, core):
+    await young_person.presses("I'm worried about a child")
+    seen = await young_person.says("the man next door hits his little girl with a belt")
+    assert one_of(seen, core, "utter_safety_high_child") and one_of(seen, core, "utter_ask_concern_danger")
+    assert one_of(await young_person.presses("No"), core, "utter_concern_where_now")
+    seen = await young_person.says("12 Mill Lane, gu1 1aa")
+    assert one_of(seen, core, "utter_concern_added") and any("Surrey" in text for text in seen)
+    case = young_person.handover()
+    assert (case.kind, case.level, case.details["postcode"]) == ("disclosure", "high", "GU1 1AA")
+    tracker = await young_person.trackers.retrieve(young_person.chat)
+    assert tracker.active_loop_name is None
+
+
+async def test_danger_now_is_999_once_and_then_the_place(young_person, core):
+    seen = await young_person.says("my neighbour beats his kids i can hear them screaming right now")
+    assert seen[0].startswith("Call 999") and one_of(seen, core, "utter_concern_where_now")
+    seen = await young_person.presses("I don't know")
+    assert one_of(seen, core, "utter_concern_added")
+
+
+async def test_a_child_who_tells_of_a_brother_is_not_asked_for_an_address(young_person, core):
+    seen = await young_person.says("my stepdad hits my little brother")
+    assert young_person.handover() is not None
+    assert not one_of(seen, core, "utter_concern_where_now")
+    assert not one_of(seen, core, "utter_ask_concern_danger")
+
+
+async def test_the_next_question_about_suicide_comes_with_the_answer_and_not_a_turn_later(young_person, core):
+    with core.uow() as uow:
+        for person in uow.rota().everyone_on_duty(core.now()):
+            uow.staff_member(person.id).off_duty = True
+        uow.commit()
+    await young_person.says("i want to kill myself")
+    seen = await young_person.says("i really want to die")
+    assert one_of(seen, core, "utter_ask_suicide_wish")
+    seen = await young_person.presses("Yes")
+    assert one_of(seen, core, "utter_ask_suicide_plan")
+    assert (await young_person.presses("Yes"))[0].startswith("Call 999")
+
+
+@pytest.mark.parametrize("words", ["😭😭", "😢"])
+async def test_a_crying_face_is_heard_as_sad(young_person, core, words):
+    assert one_of(await young_person.says(words), core, "utter_face_sad")
+
+
+@pytest.mark.parametrize("words", ["nie mowie po angielsku", "je ne parle pas anglais", "أحتاج مساعدة"])
+async def test_another_language_is_met_with_a_person(young_person, core, words):
+    assert one_of(await young_person.says(words), core, "utter_other_language")
+    assert "Yes, a person" in young_person.offered()
+
+
+async def test_a_parent_who_says_what_they_need_is_offered_to_look_for_it(young_person, core):
+    seen = await young_person.says("my son is 8 and wont behave")
+    assert one_of(seen, core, "utter_door_parent_told")
+    seen = await young_person.says("yes please")
+    assert one_of(seen, core, "utter_ask_find_age") or one_of(seen, core, "utter_ask_find_area")
+
+
+async def test_harm_typed_among_the_words_of_the_return_code_reaches_a_person(young_person, core):
+    with core.store.read() as uow:
+        code = uow.conversation(young_person.chat).code.split("-")
+    seen = await young_person.says(f"{code[0]} {code[1]} my stepdad hits me {code[2]}")
+    assert one_of(seen, core, "utter_safety_high_self")
+    assert young_person.handover().level == "high"
+
+
+async def test_a_button_of_an_old_question_does_not_answer_the_new_one(young_person, core):
+    await young_person.says("theres not much food in our house")
+    old = young_person.choice("Not now")
+    await young_person.presses("Yes, ask me")
+    seen = await young_person.presses_again(old)
+    assert one_of(seen, core, "utter_late_choice") and len(seen) == 2
+    assert "Skip this one" in young_person.offered()
+    assert one_of(await young_person.presses("Skip this one"), core, "utter_round_skipped")

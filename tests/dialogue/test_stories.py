@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.operate.model import rasa_environment, train
+from bot.operate.model import FOLDERS, rasa_environment, train
 from bot.settings import ROOT
 
 pytestmark = pytest.mark.journey
@@ -28,7 +28,8 @@ def rasa(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_rasa_finds_the_project_valid() -> None:
-    done = rasa("data", "validate", "--fail-on-warnings", "--data", "data", "--domain", "domain.yml")
+    folders = [f"data/{name}" for name in FOLDERS]
+    done = rasa("data", "validate", "--fail-on-warnings", "--domain", "domain.yml", "--data", *folders)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -24,17 +25,36 @@ from bot.store.migrate import migrate
 from bot.store.rota_file import load_rota
 from tests.standins.telegram_api import free_port
 
+#: Read by each Python process of a house that lives at another time than ours.
+_CLOCK = """
+import datetime, os
+import time_machine
+ahead = datetime.timedelta(seconds=float(os.environ["JOURNEY_SECONDS_AHEAD"]))
+time_machine.travel(datetime.datetime.now(datetime.timezone.utc) + ahead, tick=True).start()
+"""
+
 
 class House:
-    """Start it, stop parts of it, and look into its database and logs."""
+    """Start it, stop parts of it, and look into its database and logs.
 
-    def __init__(self, folder: Path, telegram_token: str = "", telegram_url: str = "") -> None:
+    ``ahead`` is by how much the clocks of its processes differ from the machine's; ``database_url`` another
+    database than SQLite in ``folder``.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        telegram_token: str = "",
+        telegram_url: str = "",
+        ahead: timedelta = timedelta(),
+        database_url: str = "",
+    ) -> None:
         self.folder = folder
         ports = {name: free_port() for name in ("gateway", "rasa", "actions")}
         secret = {
             "EARSHOT_KEYS": Fernet.generate_key().decode(),
             "EARSHOT_LOOKUP_KEY": secrets.token_hex(32),
-            "EARSHOT_DATABASE_URL": f"sqlite:///{folder / 'earshot.db'}",
+            "EARSHOT_DATABASE_URL": database_url or f"sqlite:///{folder / 'earshot.db'}",
             "EARSHOT_PORT": str(ports["gateway"]),
             "EARSHOT_RASA_URL": f"http://127.0.0.1:{ports['rasa']}",
             "EARSHOT_ACTIONS_URL": f"http://127.0.0.1:{ports['actions']}",
@@ -51,6 +71,11 @@ class House:
         )
         self.core: Core = build_core(self.settings)
         self._environment = {**environment(self.settings, train()), **secret}
+        if ahead:
+            (folder / "clock").mkdir()
+            (folder / "clock" / "sitecustomize.py").write_text(_CLOCK)
+            self._environment["PYTHONPATH"] = f"{folder / 'clock'}{os.pathsep}{ROOT}"
+            self._environment["JOURNEY_SECONDS_AHEAD"] = str(ahead.total_seconds())
         self._commands = parse_procfile((ROOT / "Procfile").read_text()).processes
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
 

@@ -107,11 +107,8 @@ def test_start_says_what_it_is_and_what_is_private_before_it_asks_anything(phone
     phone.starts()
     content = phone.house.core.content
     texts = [each.text for each in phone.person.sees()]
-    said = [
-        content.say(name) for name in ("utter_opening_hello", "utter_opening_private", "utter_opening_doors")
-    ]
-    assert texts[:3] == said
-    assert content.say("utter_telegram_start") in texts
+    opening = ("utter_opening_hello", "utter_opening_private", "utter_telegram_start", "utter_opening_doors")
+    assert texts == [content.say(name) for name in opening]
     doors = next(each.buttons for each in phone.person.sees() if "Me" in each.buttons)
     assert doors == tuple(choice["title"] for choice in content.choices("utter_opening_doors"))
     answers = phone.presses("Me")
