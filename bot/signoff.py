@@ -7,6 +7,7 @@ from pathlib import Path
 
 import yaml
 
+from bot.casework import practice
 from bot.casework.replies import load
 from bot.content import Content
 
@@ -25,14 +26,20 @@ def unsigned(content: Content, data_dir: Path, *, safety_only: bool = False) -> 
         for file, name in content.drafts()
         if not safety_only or file in SAFETY_FILES
     ]
-    replies = [] if safety_only else list(_replies(data_dir))
-    return sorted([*words, *replies, *_numbers(data_dir), *_phrases(data_dir)])
+    desk = [] if safety_only else [*_replies(data_dir), *_practice(data_dir)]
+    return sorted([*words, *desk, *_numbers(data_dir), *_phrases(data_dir)])
 
 
 def _replies(data_dir: Path) -> Iterator[tuple[str, str]]:
     for reply in load(data_dir / "reply_templates.yml"):
         if not reply.reviewed:
             yield "data/reply_templates.yml", reply.id
+
+
+def _practice(data_dir: Path) -> Iterator[tuple[str, str]]:
+    script = practice.load(data_dir / "practice.yml")
+    if not script.reviewed:
+        yield "data/practice.yml", script.reference
 
 
 def _numbers(data_dir: Path) -> Iterator[tuple[str, str]]:

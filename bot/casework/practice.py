@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-from bot.handover.states import ACCEPTED, CLOSED, WAITING
+from bot.handover import ACCEPTED, CLOSED, WAITING
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level
 from bot.settings import ROOT
 

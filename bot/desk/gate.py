@@ -38,6 +38,10 @@ HEADERS = {
 }
 
 
+#: Digits of a number in an address; more than a database counts to (2**31 - 1) is nobody's.
+_DIGITS = 9
+
+
 class TooLarge(Exception):
     """A form longer than its rule allows."""
 
@@ -105,6 +109,9 @@ class Gate:
         path, method = path_below(scope), scope["method"]
         if not access.permitted(path, method, _standing(me)):
             return _refused(request, me)
+        rule = access.rule_for(path, method)
+        if rule and ":int}" in rule.path and any(p.isdecimal() and len(p) > _DIGITS for p in path.split("/")):
+            return _problem(request, "not_found", 404)
         if method != "POST":
             return None
         if not _same_origin(request.headers, desk.core.settings.url):
@@ -113,7 +120,6 @@ class Gate:
         if request.headers.get("content-type", "").partition(";")[0] != "application/x-www-form-urlencoded":
             return _problem(request, "broken", 415)
         try:
-            rule = access.rule_for(path, method)
             form = await _read_form(receive, rule.max_body, rule.max_fields) if rule else {}
         except (TooLarge, ValueError):
             return _problem(request, "too_large", 413)

@@ -60,6 +60,7 @@ def _show(
         reasons=reasons([said.finding.to_dict() for said in current.lines]),
         replies=[(reply, words[reply.id]) for reply in ready],
         then=current.now,
+        silence=desk.core.settings.silence_after_accept,
         problem=problem,
         typed={"text": words.get(use, "")} if use else typed or {},
         max_text=practice.MAX_TEXT,

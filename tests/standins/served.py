@@ -13,9 +13,9 @@ from starlette.types import ASGIApp
 
 
 @contextmanager
-def served(app: ASGIApp) -> Iterator[str]:
-    """The address of ``app`` while the block runs."""
-    listening = socket.create_server(("127.0.0.1", 0))
+def served(app: ASGIApp, port: int = 0) -> Iterator[str]:
+    """The address of ``app`` while the block runs; at any free port unless one is given."""
+    listening = socket.create_server(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, ws="none", log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
     thread.start()
