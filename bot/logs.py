@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
@@ -17,9 +18,33 @@ class WordlessFormatter(logging.Formatter):
         return f"{record.levelname} {record.name} {record.module}:{record.lineno} {error}".rstrip()
 
 
+class Unfailing:
+    """Where lines go. On a full disk a line is lost, and whoever writes it goes on: the loops that send
+    alarms write one about each failure, and an error there would end them for good.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> None:
+        """Write, or lose it."""
+        try:
+            self._stream.write(text)
+        except (OSError, ValueError):  # ValueError: the stream is closed
+            return
+
+    def flush(self) -> None:
+        """Flush, or leave it."""
+        try:
+            self._stream.flush()
+        except (OSError, ValueError):
+            return
+
+
 def configure_logs() -> None:
     """Send our events to standard error and keep libraries that quote what they handle quiet."""
-    handler = logging.StreamHandler(sys.stderr)
+    stream = Unfailing(sys.stderr)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(WordlessFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     structlog.configure(
@@ -29,6 +54,6 @@ def configure_logs() -> None:
             structlog.processors.JSONRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )

@@ -27,19 +27,22 @@ from bot.bootstrap import Core
 from bot.channels.numbers import with_links
 from bot.channels.pages import page_context
 from bot.channels.problems import Problem, problem_of
-from bot.channels.web_session import COOKIE, WebSession, read_body
+from bot.channels.web_session import COOKIE, WebSession, is_client_id, read_body
 from bot.channels.web_view import on_page, transcript_of
 from bot.conversation import ConversationError, Conversations, NoSuchConversation, Started
 from bot.doors import DOORS, UnknownSpeaker
 from bot.gateway.headers import POLICY
 from bot.gateway.newcomers import WAIT, Newcomers
+from bot.gateway.patience import LONGEST, TooSlow, within
 from bot.messages import Channel, InboundMessage, Kind
 from bot.settings import ROOT
 
 log = structlog.get_logger(__name__)
 
 #: Seconds a form waits for its reply, a little more than Rasa is given; then the page comes without it.
-PATIENCE = 4.0
+PATIENCE = 3.5
+#: Seconds until a form's page comes whatever it waits for, with what was typed still in its field.
+LONGEST_FORM = 4.7
 #: Largest form, in bytes: what is too long to send is given back whole, up to this.
 MAX_FORM = 256 * 1024
 #: Seconds for which a conversation begun twice by one form is the same one.
@@ -180,7 +183,11 @@ class PlainChat:
             raw = await read_body(request, MAX_FORM)
             pairs = parse_qsl(raw.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=20)
             form = {name: value.replace("\r\n", "\n") for name, value in pairs}
-            return await act(form)
+            return await within(LONGEST_FORM, act(form))
+        except TooSlow as error:
+            log.error("form_too_slow", path=request.url.path)
+            told = self._core.content.say(error.words)
+            return await self._show(request, form, notice=told, status=error.status, look=False)
         except (Problem, ConversationError, UnknownSpeaker, SQLAlchemyError, ValueError) as error:
             if isinstance(error, ValueError) and not isinstance(error, UnknownSpeaker):
                 error = Problem(400, "problem_not_json")  # over 20 fields: no form of ours
@@ -193,7 +200,7 @@ class PlainChat:
     async def _send(self, request: Request, form: Form) -> Started | None:
         """Take one message and wait a moment for its reply. Gives the conversation, if it is a new one."""
         client_id = form.get("client_id", "")
-        if not 0 < len(client_id) <= 64:
+        if not is_client_id(client_id):
             raise Problem(422, "problem_bad_field", field="client_id")
         started = None
         try:
@@ -263,17 +270,22 @@ class PlainChat:
         notice: str = "",
         note: str = "",
         status: int = 200,
+        look: bool = True,
     ) -> Response:
-        """The page: the conversation if there is one, ``notice`` in words, and what was typed."""
+        """The page: the conversation if there is one, ``notice`` in words, and what was typed.
+
+        ``look`` is off where the database is known not to answer: the page comes without what was said.
+        """
         chat: dict[str, Any] = {"messages": [], "state": {"owner": "bot"}}
         live, gone = False, False
         try:
-            found = started.conversation_id if started else await self._session.conversation_of(request)
-            chat = await to_thread.run_sync(transcript_of, self._core, found)
+            if not look:
+                raise TooSlow
+            chat = await within(LONGEST, self._chat(request, started))
             live = True
         except NoSuchConversation:
             gone = bool(request.cookies.get(COOKIE))
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, TooSlow) as error:
             log.error("database_unavailable", error=type(error).__name__)
             live = "going" in form
             notice = notice or self._core.content.say("problem_down")
@@ -306,6 +318,10 @@ class PlainChat:
         elif gone and (notice or note):
             response.delete_cookie(COOKIE, path="/")  # told once; the next message begins anew
         return response
+
+    async def _chat(self, request: Request, started: Started | None) -> dict[str, Any]:
+        found = started.conversation_id if started else await self._session.conversation_of(request)
+        return await to_thread.run_sync(transcript_of, self._core, found)
 
     def _opening(self) -> dict[str, Any]:
         content = self._core.content

@@ -30,6 +30,7 @@ from bot import transcript
 from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.channels.telegram_text import choices_of, pieces
+from bot.channels.web_session import is_client_id
 from bot.codes import shown
 from bot.conversation import (
     Conversations,
@@ -160,7 +161,8 @@ class RasaSocket:
             await self._tell(sid, "utter_slow_down")
             return
         named = data.get("message_id")
-        client_id = named if isinstance(named, str) and 0 < len(named) <= 60 else secrets.token_hex(16)
+        own = isinstance(named, str) and is_client_id(f"io-{named}")
+        client_id = named if own and named else secrets.token_hex(16)
         pressed = _PRESSED.fullmatch(text)
         try:
             await self._conversations.receive(

@@ -60,6 +60,9 @@ _MEDIA = (
     ("poll", "poll"),
 )
 
+#: What goes wrong with an update whose fields are not what the Bot API says.
+_SHAPE = (AttributeError, KeyError, OverflowError, TypeError, ValueError)
+
 #: What somebody may believe that we now know, and we do not: said in so many words, a worker there or not.
 _NOT_KEPT = {"location": "utter_telegram_location", "contact": "utter_telegram_contact"}
 
@@ -90,9 +93,14 @@ class UpdateHandler:
         try:
             update = Update.de_json(dict(raw), self._bot)
         except Exception as error:  # noqa: BLE001 - a shape our library is too old or too new for
-            log.warning("telegram_update_undecodable", update_id=raw["update_id"], error=type(error).__name__)
-            await self._undecodable(raw)
+            await self._undecodable(raw, error)
             return
+        try:
+            await self._decoded(update)
+        except _SHAPE as error:  # the library decodes what it does not check
+            await self._undecodable(raw, error)
+
+    async def _decoded(self, update: Update) -> None:
         if update.callback_query:
             await self._button(update.update_id, update.callback_query)
         elif update.my_chat_member:
@@ -115,7 +123,7 @@ class UpdateHandler:
         """Tell the person that their message could not be taken so far, and who is there instead."""
         for content in raw.values():
             chat = _chat(content) or (_chat(content.get("message")) if isinstance(content, Mapping) else None)
-            if chat and chat.get("type") == Chat.PRIVATE:
+            if chat and chat.get("type") == Chat.PRIVATE and isinstance(chat.get("id"), int):
                 await self.chats.tell(chat["id"], "utter_telegram_trouble")
 
     # Messages -------------------------------------------------------------------------------------
@@ -164,15 +172,18 @@ class UpdateHandler:
         await self.chats.record.note(conversation_id, client_id(update_id), signs, offers=told)
         self._reacted.put(chat_id, True)
 
-    async def _undecodable(self, raw: Mapping[str, Any]) -> None:
+    async def _undecodable(self, raw: Mapping[str, Any], error: Exception) -> None:
         """Take the words of a message whose shape is unknown; without words, as something unreadable."""
+        log.warning("telegram_update_undecodable", update_id=raw["update_id"], error=type(error).__name__)
         for name, kind in (("message", Kind.TEXT), ("edited_message", Kind.EDIT)):
             message = raw.get(name)
             chat = _chat(message)
             if chat is None or chat.get("type") != Chat.PRIVATE or _raw_from_bot(message):
                 continue
-            words = message.get("text") or message.get("caption")
-            if isinstance(words, str):
+            if not isinstance(chat.get("id"), int):
+                continue  # nobody to answer
+            told = (message.get("text"), message.get("caption"))
+            if words := next((each for each in told if isinstance(each, str) and each), ""):
                 await self.chats.take(raw["update_id"], chat["id"], words, kind=kind)
             elif kind is Kind.TEXT:
                 await self.chats.take(raw["update_id"], chat["id"], "", kind=Kind.UNREADABLE, media="file")

@@ -9,7 +9,9 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
+import structlog
 from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.background import BackgroundTask
 from starlette.requests import Request
@@ -21,12 +23,14 @@ from bot.changes import Changes
 from bot.channels.plain import PlainChat
 from bot.channels.problems import Problem
 from bot.channels.typing_sign import TypingSign
-from bot.channels.web_session import COOKIE, WebSession, read_body, same_site
+from bot.channels.web_session import COOKIE, WebSession, is_client_id, read_body, same_site
 from bot.channels.web_view import as_json, state_of, transcript_of
 from bot.conversation import Conversations, NoSuchConversation
 from bot.gateway.limits import Limits
 from bot.gateway.newcomers import Newcomers
 from bot.messages import Channel, InboundMessage, Kind, Sender
+
+log = structlog.get_logger(__name__)
 
 #: Largest request body, in bytes: a message of 4,096 characters takes at most six bytes each in JSON.
 MAX_BODY = 32 * 1024
@@ -77,7 +81,7 @@ class WebDoor:
         self._session.count_message(conversation_id)
         body = await self._body(request)
         client_id = _text(body, "client_id")
-        if not 0 < len(client_id) <= 64:
+        if not is_client_id(client_id):
             raise Problem(422, "problem_bad_field", field="client_id")
         choice = _text(body, "choice", optional=True)
         text = _text(body, "text", optional=choice is not None)
@@ -91,7 +95,7 @@ class WebDoor:
         )
         seq = await self._conversations.receive(message)
         # The reply travels by /api/events; a crash before it is made up for by the clock.
-        after = BackgroundTask(self._conversations.answer, conversation_id)
+        after = BackgroundTask(self._answer, conversation_id)
         return JSONResponse({"id": seq}, 202, background=after)
 
     async def events(self, request: Request) -> Response:
@@ -136,6 +140,13 @@ class WebDoor:
         return self._session.take(Response(status_code=204))
 
     # Inside ---------------------------------------------------------------------------------------
+
+    async def _answer(self, conversation_id: str) -> None:
+        try:
+            await self._conversations.answer(conversation_id)
+        except SQLAlchemyError as error:
+            # The message is stored; the clock takes it up at its next tick.
+            log.warning("answer_cut_off", conversation=conversation_id, error=type(error).__name__)
 
     async def _stream(self, conversation_id: str, token: str, after: int) -> AsyncIterator[ServerSentEvent]:
         shown_state: dict[str, Any] | None = None

@@ -107,6 +107,11 @@ class WebSession:
             raise
 
 
+def is_client_id(told: str) -> bool:
+    """Whether this can name a message. It stands in the database as it is: no NUL, no half surrogates."""
+    return 0 < len(told) <= 64 and told.isprintable()
+
+
 def same_site(request: Request) -> None:
     """Refuse what another website makes a browser send. Programs send no Origin.
 

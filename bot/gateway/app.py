@@ -39,6 +39,7 @@ from bot.gateway.guard import Guard
 from bot.gateway.headers import SecurityHeaders
 from bot.gateway.limits import Limits
 from bot.gateway.outbox import Outbox
+from bot.gateway.patience import Patience
 from bot.gateway.rasa import RasaDialogue
 from bot.messages import Channel
 from bot.risk import detector
@@ -129,7 +130,8 @@ def create_app(core: Core, dialogue: Dialogue | None = None) -> Starlette:
 def _middleware(core: Core, limits: Limits) -> list[Middleware]:
     sites = core.settings.embedding_sites
     headers = Middleware(SecurityHeaders, hsts=core.settings.secure_cookies, framed_by=sites)
-    every = [headers, Middleware(Guard, core=core, limits=limits)]
+    guard, patience = Middleware(Guard, core=core, limits=limits), Middleware(Patience, content=core.content)
+    every = [headers, guard, patience]
     return [*every, Middleware(FrameSession, own_origin=core.settings.url)] if sites else every
 
 

@@ -41,9 +41,9 @@ RATES: dict[str, RateLimitItem] = {
 }
 #: Requests of one caller a minute, of whatever kind; counted coarsely, as there may be very many callers.
 REQUESTS = parse("3000/minute")
-#: Seconds for which somebody who may not go on at once is held, how many are held at the same time, and how
-#: many of these from one caller.
-HOLD, HELD_AT_ONCE, HELD_BY_ONE = 5.0, 200, 10
+#: Seconds for which somebody who may not go on at once is held (less than ``patience.LONGEST``, or their
+#: answer never comes), how many are held at the same time, and how many of these from one caller.
+HOLD, HELD_AT_ONCE, HELD_BY_ONE = 3.0, 200, 10
 #: Event streams open at the same time: of one conversation (tabs of one browser), and in all.
 STREAMS_BY_ONE, STREAMS_AT_ONCE = 6, 2_000
 

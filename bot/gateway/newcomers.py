@@ -29,9 +29,7 @@ BITS = 15
 GOOD_FOR = 300
 #: The answer of whoever cannot work: to be held instead.
 WAIT = "wait"
-_ANSWER = re.compile(
-    r"(?P<challenge>(?P<until>\d{10})\.[0-9a-f]{32}\.(?P<seal>[0-9a-f]{64})):(?P<n>\d{1,12})"
-)
+_ANSWER = re.compile(r"(?P<stem>(?P<until>\d{10})\.[0-9a-f]{32})\.(?P<seal>[0-9a-f]{64}):\d{1,12}")
 
 
 @dataclass(frozen=True)

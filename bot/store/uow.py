@@ -195,11 +195,12 @@ class UnitOfWork:
             select(Message).where(Message.conversation_id == conversation_id, Message.seq == seq)
         ).first()
 
-    def unanswered(self, before: datetime) -> Sequence[Message]:
-        """What people sent before a time and nobody has answered yet, oldest first."""
+    def unanswered(self, before: datetime, ahead: datetime) -> Sequence[Message]:
+        """What people sent before a time, or after ``ahead``, and nobody has answered yet, oldest first."""
+        left_behind = or_(Message.created_at < before, Message.created_at > ahead)
         return self.session.scalars(
             select(Message)
-            .where(Message.sender == "you", Message.answered_at.is_(None), Message.created_at < before)
+            .where(Message.sender == "you", Message.answered_at.is_(None), left_behind)
             .order_by(Message.id)
         ).all()
 

@@ -85,7 +85,7 @@ def test_every_variable_that_a_recipe_names_exists(path: Path) -> None:
 
 
 def test_every_variable_of_the_environment_files_is_one_line_with_a_value_or_left_to_fill_in() -> None:
-    filled = {**environment_of("common.env.example"), "EARSHOT_KEYS": Fernet.generate_key().decode()}
+    filled = {**environment_of("common.env"), "EARSHOT_KEYS": Fernet.generate_key().decode()}
     settings = load_settings({**filled, "EARSHOT_LOOKUP_KEY": secrets.token_hex(32)})
     assert settings.mode == "production" and settings.secure_cookies and settings.second_factor_required
 
@@ -98,7 +98,7 @@ def test_no_recipe_holds_a_secret() -> None:
 
 @pytest.mark.parametrize("proxy", ["nginx.conf", "Caddyfile", "container/Caddyfile"])
 def test_the_ports_agree(proxy: str) -> None:
-    common = environment_of("common.env.example")
+    common = environment_of("common.env")
     procfile = (ROOT / "Procfile").read_text()
     assert "-i 127.0.0.1" in procfile
     for name in ("EARSHOT_RASA_URL", "EARSHOT_ACTIONS_URL"):
@@ -139,7 +139,7 @@ def test_rasa_and_the_action_server_may_reach_this_machine_only(name: str) -> No
 
 
 def test_the_backup_goes_where_the_doctor_looks() -> None:
-    folder = environment_of("common.env.example")["EARSHOT_BACKUP_FOLDER"]
+    folder = environment_of("common.env")["EARSHOT_BACKUP_FOLDER"]
     told = directives(DEPLOY / "systemd" / "earshot-backup.service")
     assert folder == f"/var/lib/{told['StateDirectory'][0].split()[-1]}"
     assert "$$EARSHOT_BACKUP_FOLDER/" in told["ExecStart"][0] and f"{folder}/ " in told["ExecStartPost"][0]

@@ -145,6 +145,25 @@ async def test_when_nobody_can_be_reached_the_leads_are_asked_and_it_does_not_go
     assert case.deadline_at > now + timedelta(minutes=9)
 
 
+async def test_after_an_outage_of_mail_all_who_are_there_hear_of_it_within_the_time_to_accept(
+    core: Core, told: str
+) -> None:
+    give_addresses(core, "mailto://nobody")
+    broken, mended, now = Collector(works=False), Collector(), core.now()
+    with core.store.read() as uow:
+        case, there = uow.open_handover_of(told), {person.id for person in uow.rota().duty_line(now)}
+        leads = {person.id for person in uow.rota().leads()}
+    for second in range(90):
+        send_due(core.store, at(now + timedelta(seconds=second)), Senders(broken, broken))
+    later = now + timedelta(minutes=12)  # not at the next shift, which may be tomorrow's
+    with core.uow() as uow:
+        assert handover.chase(uow, case.id, later)
+        uow.commit()
+    send_due(core.store, at(later), Senders(mended, mended))
+    heard = {one.staff_id for one in alerts(core, told) if one.sent_at}
+    assert heard == {one.staff_id for one in alerts(core, told) if one.failed_at} >= there | leads
+
+
 async def test_an_alert_that_another_gateway_is_sending_is_left_to_it(core: Core, told: str) -> None:
     outer = Collector()
 

@@ -2,18 +2,19 @@
 
 const TIMEOUT = 15_000; // milliseconds; a slow phone network answers within a few seconds or not at all
 
-/** A refusal or a failure. `status` is 0 when no answer came; `detail` is readable by a person. */
+/** A refusal or a failure. `status` is 0 when no answer came; `detail` is readable by a person, `data` all of it. */
 export class Problem extends Error {
-  constructor(status, { detail = "" } = {}, retryAfter = 0) {
+  constructor(status, data = {}, retryAfter = 0) {
     super(`status ${status}`);
     this.status = status;
-    this.detail = detail;
+    this.data = data;
+    this.detail = data.detail ?? "";
     this.retryAfter = retryAfter; // milliseconds
   }
 
   /** True when the same call may succeed later. */
   get passing() {
-    return [0, 408, 425, 429].includes(this.status) || this.status >= 500;
+    return [0, 408, 425, 428, 429].includes(this.status) || this.status >= 500;
   }
 }
 

@@ -1,6 +1,7 @@
 /** The chat page: joins the log, the outbox, the event stream and the dialogs. */
 
 import { call } from "./api.js";
+import { beginChat } from "./begin.js";
 import { setCode, setUpDelete, setUpDialogs, setUpResume } from "./dialogs.js";
 import { Events } from "./events.js";
 import { Log } from "./log.js";
@@ -90,7 +91,7 @@ function say(text, body = { text }, speaker = undefined) {
 
 // Nothing is asked of the server, and no cookie set, before the person has pressed a door or written.
 async function begin(speaker) {
-  const { data } = await call("POST", "/api/conversations", speaker ? { speaker } : {});
+  const { data } = await beginChat(speaker ? { speaker } : {});
   talking = true;
   setCode(data.return_code);
   events.open();
