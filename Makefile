@@ -10,7 +10,7 @@ UV_VERSION := 0.13.9
 # The environment is made anew when the lock changes.
 WANTED := $(shell cat requirements.lock .python-version 2>/dev/null | cksum | tr -d ' ')
 
-.PHONY: help run test env setup lint lock audit clean
+.PHONY: help run test env setup lint lock audit faults clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ lock: env ## resolve the dependencies in pyproject.toml anew
 
 audit: env ## what is known to be wrong with the locked packages (needs the index; fails without its data)
 	@$(VENV)/bin/uv tool run --python $(PY) --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r requirements.lock
+
+faults: env ## break every part while somebody tells of harm; writes the table in docs/safety_case.md
+	@$(PY) -m tests.journeys.chaos
 
 clean: ## remove the environment and the demo's data
 	rm -rf $(VENV) var

@@ -15,6 +15,9 @@ from bot.store.aftercare import last_worker_of
 from bot.store.models import Alert, Conversation, Handover
 from bot.store.uow import UnitOfWork
 
+#: The step at which the leads are asked; the deadlines after it repeat it.
+LAST_STEP = 3
+
 
 def ask(
     uow: UnitOfWork, handover: Handover, conversation: Conversation, tier: int, now: datetime, reason: str
@@ -28,8 +31,16 @@ def ask(
     handover.tier = max(tier, asked.tier)
     handover.routed_to = sorted({*handover.routed_to, *asked.staff_ids} if tier else asked.staff_ids)
     _run_from(uow, handover, asked, now)
-    alert(uow, handover, asked.staff_ids, now, reason)
+    again = _not_reached(uow, handover, area, now) if tier > LAST_STEP else ()
+    alert(uow, handover, sorted({*asked.staff_ids, *again}), now, reason)
     return asked
+
+
+def _not_reached(uow: UnitOfWork, handover: Handover, area: str | None, now: datetime) -> list[str]:
+    """People on duty whom no alert reached, as while the mail server was down: asked again with the leads."""
+    alerts = uow.alerts_of(handover.id)
+    tried = {one.staff_id for one in alerts} - {one.staff_id for one in alerts if one.failed_at is None}
+    return sorted(tried & set(route(uow.rota(), LAST_STEP - 1, None, False, now, area, None).staff_ids))
 
 
 def start(uow: UnitOfWork, handover: Handover, conversation: Conversation, now: datetime) -> None:
