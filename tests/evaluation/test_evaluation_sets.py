@@ -89,11 +89,11 @@ def test_the_adapter_and_its_provenance_lie_together() -> None:
     ("path", "measure", "least"),
     # Two points under what docs/risk_model_card.md measured: a fall is noticed, not hidden.
     [
-        (HELD_OUT, "sensitivity", 0.92), (HELD_OUT, "immediate recall", 0.88),
-        (HELD_OUT, "specificity", 0.82),
-        (HELD_OUT, "category recall", 0.85), (HELD_OUT, "about", 0.81),
-        (FRESH, "sensitivity", 0.84), (FRESH, "immediate recall", 0.88), (FRESH, "specificity", 0.90),
-        (FRESH, "category recall", 0.88), (FRESH, "about", 0.82),
+        (HELD_OUT, "sensitivity", 0.91), (HELD_OUT, "immediate recall", 0.86),
+        (HELD_OUT, "specificity", 0.80),
+        (HELD_OUT, "category recall", 0.86), (HELD_OUT, "about", 0.82),
+        (FRESH, "sensitivity", 0.85), (FRESH, "immediate recall", 0.90), (FRESH, "specificity", 0.89),
+        (FRESH, "category recall", 0.90), (FRESH, "about", 0.81),
     ],
 )  # fmt: skip
 def test_the_figures_of_the_card_hold(path: Path, measure: str, least: float) -> None:

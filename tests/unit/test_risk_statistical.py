@@ -20,7 +20,7 @@ from bot.risk.detector import Detector, default_detector
 from bot.risk.evaluation import MEASURES, Share, evaluate, evaluate_file, wilson
 from bot.risk.labelled import LabelError, read_labelled
 from bot.risk.matching import Message, Span
-from bot.risk.model_text import LONGEST, MOST, Window, around, read, windows
+from bot.risk.model_text import LONGEST, MOST, Window, read, windows
 from bot.risk.statistical_layer import (
     ADAPTER,
     Part,
@@ -40,7 +40,6 @@ AT = Thresholds(
     guarded=0.9,
     category=0.3,
     short=0.5,
-    doubted=0.1,
     unsure=0.3,
 )
 
@@ -190,46 +189,6 @@ def test_a_phrase_at_high_is_only_overruled_by_an_encoder_that_is_very_sure(norm
 def test_the_encoder_is_silent_on_words_that_mean_nothing_alone(normaliser) -> None:
     message = _message(normaliser, "he is outside")
     assert combine(message, [], Reading((_part(message, (0.0, 0.0, 0.0, 1.0)),)), AT) == []
-
-
-@pytest.mark.parametrize("level", [Level.HIGH, Level.IMMEDIATE])
-def test_an_ambiguous_phrase_is_asked_about_where_the_encoder_sees_no_harm_near_or_far(
-    normaliser, level: Level
-) -> None:
-    message = _message(normaliser, "some words of a message")
-    found = [_phrase(level, "idiom")]
-    reading = Reading((_part(message, (0.98, 0.0, 0.02, 0.0)),), around={"idiom": 0.05})
-    said = combine(message, found, reading, AT)
-    assert [(e.family, e.level) for e in said] == [("idiom", Level.CONCERN)]
-    assert undecided(message, said, reading, AT)
-
-
-@pytest.mark.parametrize(
-    ("far", "near"), [(0.05, 0.1), (0.1, 0.05)], ids=["harm in the words around it", "harm in the message"]
-)
-def test_an_ambiguous_phrase_counts_where_the_encoder_sees_any_harm(normaliser, far, near) -> None:
-    message = _message(normaliser, "some words of a message")
-    found = [_phrase(Level.HIGH, "idiom")]
-    reading = Reading((_part(message, (1 - far, 0.0, far, 0.0)),), around={"idiom": near})
-    assert combine(message, found, reading, AT) == found
-
-
-def test_doubt_about_one_phrase_takes_nothing_from_another(normaliser) -> None:
-    message = _message(normaliser, "some words of a message")
-    found = [_phrase(Level.HIGH, "idiom"), _phrase(Level.HIGH, "plain")]
-    reading = Reading((_part(message, (1.0, 0.0, 0.0, 0.0)),), around={"idiom": 0.0})
-    said = combine(message, found, reading, AT)
-    assert {e.family: e.level for e in said} == {"idiom": Level.CONCERN, "plain": Level.HIGH}
-    assert not undecided(message, said, reading, AT)
-
-
-def test_the_words_around_a_phrase_leave_far_talk_out(normaliser) -> None:
-    text = "we had pizza and then we all went to the park and i ran away from home and after that came art"
-    message = _message(normaliser, text)
-    start = text.index("ran away")
-    window = around(message, message.span(start, start + len("ran away")))
-    assert "ran away from home" in window.text
-    assert "pizza" not in window.text and "art" not in window.text
 
 
 # The real layer
