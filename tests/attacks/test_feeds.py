@@ -123,4 +123,4 @@ def test_a_bomb_of_a_feed_is_refused_before_it_fills_the_memory(tmp_path: Path) 
 
 @pytest.mark.parametrize("text", [t for t in EVERYTHING.values()][:3])
 def test_a_name_of_a_feed_is_read_for_what_it_is(text: str) -> None:
-    assert clean({**WHOLE, "name": "x" + text.strip()}).name.startswith("x")
+    assert clean({**WHOLE, "name": "x" + text.strip()})["name"].startswith("x")
