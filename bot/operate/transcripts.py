@@ -110,7 +110,7 @@ class Player:
             # The id decides which of several wordings is said first.
             with (
                 patch("secrets.token_hex", lambda _size: self._chat),
-                patch("bot.conversation.new_code", lambda: _CODE),
+                patch("bot.conversation.said.new_code", lambda: _CODE),
             ):
                 await self._conversations.start_web()
             self._write_down()

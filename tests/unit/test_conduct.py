@@ -162,7 +162,7 @@ async def test_a_message_that_cannot_be_assessed_comes_through(talk: Talk, case:
     def breaks(text, memory):
         raise RuntimeError
 
-    monkeypatch.setattr(talk.conversations, "_assess", breaks)
+    monkeypatch.setattr(talk.conversations._turns, "_assess", breaks)
     await talk.says("gibberish")
     assert held(talk) == []
 

@@ -17,9 +17,9 @@ import time
 FOLDER = pathlib.Path(os.environ["CHAOS_FOLDER"])
 #: module -> (class, method, step, whether it is held before the method or after it)
 STEPS = {
-    "bot.conversation": (
-        ("Conversations", "_begin_turn", "stored", "before"),
-        ("Conversations", "_end_turn", "answered", "after"),
+    "bot.conversation.turn": (
+        ("Turns", "begin", "stored", "before"),
+        ("Turns", "end", "answered", "after"),
     ),
     "bot.risk.component": (("RiskGuard", "process", "asked", "before"),),
     "actions.open_handover": (("ActionOpenHandover", "run", "opened", "after"),),

@@ -1,116 +1,43 @@
-"""The one path of a message: store it, assess it, route it, keep the floor, put replies in the outbox.
-
-Rasa up or down, a message that was taken is stored first and answered once, and risk that needs a
-person always ends in an open handover and in words from ``data/responses/safety.yml``.
-"""
+"""What a door may do with a conversation: begin it, send a message, come back to it, have it deleted."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 import secrets
 import weakref
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
-from typing import Any, Protocol
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-import structlog
 from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
-from bot import conduct, handover, late, transcript
+from bot import handover, transcript
 from bot.bootstrap import Core
-from bot.codes import HIDDEN, new_code, normal_code, without_code, wrong_words
+from bot.codes import HIDDEN, normal_code, without_code, wrong_words
+from bot.conversation import late
+from bot.conversation.contract import (
+    Assess,
+    Dialogue,
+    EmptyMessage,
+    MessageTooLong,
+    NoSuchConversation,
+    Notify,
+    Started,
+    UnknownChoice,
+)
+from bot.conversation.said import give_code
+from bot.conversation.turn import Turns, memory_of
 from bot.custody import erasing
 from bot.doors import DOORS, door_of
-from bot.floor import Answer, keep_floor, read_answer
+from bot.floor import Answer
 from bot.handover import check_ins
 from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
-from bot.own_words import names_who_not, read_addition, read_edit
-from bot.risk.taxonomy import About, Evidence, Finding, Level, Memory
-from bot.rota import UK
-from bot.store.models import Conversation, Message
+from bot.risk.taxonomy import About, Finding, Level, Memory
+from bot.store.models import Conversation
 from bot.store.uow import UnitOfWork
-
-log = structlog.get_logger(__name__)
-
 
 #: A message this far ahead of the clock was stored before the clock was put back; it waits for nothing.
 CLOCK_BACK = timedelta(seconds=5)
-
-
-class ConversationError(Exception):
-    """What was asked of a conversation cannot be done."""
-
-
-class NoSuchConversation(ConversationError):
-    """Unknown, erased, or not this person's."""
-
-
-class EmptyMessage(ConversationError):
-    """Nothing in it but space."""
-
-
-class MessageTooLong(ConversationError):
-    """More than :data:`bot.messages.MAX_TEXT` characters."""
-
-
-class UnknownChoice(ConversationError):
-    """A choice that this conversation was never offered."""
-
-
-class DialogueDown(Exception):
-    """Rasa did not answer in time, or answered nonsense."""
-
-
-class Dialogue(Protocol):
-    """Whoever leads the conversation while no person does: Rasa."""
-
-    async def ask(
-        self, conversation_id: str, text: str, metadata: Mapping[str, Any], timeout: float
-    ) -> list[dict[str, Any]]:
-        """The replies to one message.
-
-        Raises:
-            DialogueDown: it is down, slow, or answers something that is not a list of replies.
-        """
-
-
-class Assess(Protocol):
-    """``bot.risk.detector.assess``."""
-
-    def __call__(self, text: str, memory: Memory) -> Finding: ...
-
-
-class Notify(Protocol):
-    """Tells whoever watches a conversation that something changed, or that the bot is typing."""
-
-    def changed(self, conversation_id: str) -> None: ...
-
-    def typing(self, conversation_id: str, sender: Sender, on: bool) -> None: ...
-
-
-@dataclass(frozen=True)
-class Started:
-    """A new web conversation: its id, the cookie's token, and the code to come back with."""
-
-    conversation_id: str
-    token: str
-    return_code: str
-
-
-@dataclass(frozen=True)
-class _Turn:
-    """What the second half of a turn needs to know of the first."""
-
-    seq: int
-    text: str
-    kind: Kind
-    finding: Finding
-    memory: Memory
-    ask_rasa: bool
 
 
 class Conversations:
@@ -118,9 +45,8 @@ class Conversations:
 
     def __init__(self, core: Core, dialogue: Dialogue, assess: Assess, notify: Notify) -> None:
         self._core = core
-        self._dialogue = dialogue
-        self._assess = assess
         self._notify = notify
+        self._turns = Turns(core, dialogue, assess, notify)
         self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._cut_off: set[str] = set()  # the database failed while they were answered
 
@@ -197,9 +123,11 @@ class Conversations:
         async with lock:
             self._notify.typing(conversation_id, Sender.BOT, True)
             try:
-                while turn := await to_thread.run_sync(self._begin_turn, conversation_id):
-                    answer = await self._ask(conversation_id, turn) if turn.ask_rasa else Answer()
-                    await to_thread.run_sync(self._end_turn, conversation_id, turn, answer)
+                while turn := await to_thread.run_sync(self._turns.begin, conversation_id):
+                    answer = await self._turns.ask(conversation_id, turn) if turn.ask_rasa else Answer()
+                    spoken = await to_thread.run_sync(self._turns.end, conversation_id, turn, answer)
+                    if spoken and answer and answer.do == "delete":
+                        await to_thread.run_sync(self._erase_as_asked, conversation_id)
                     self._notify.changed(conversation_id)
                 self._cut_off.discard(conversation_id)
             except SQLAlchemyError:
@@ -391,7 +319,9 @@ class Conversations:
                     raise UnknownChoice(message.choice)
                 text, payload = pressed.title, pressed.payload
                 if pressed.asked:
-                    finding = self._assessed(text, replace(_memory(conversation), asked=pressed.asked))
+                    finding = self._turns.assessed(
+                        text, replace(memory_of(conversation), asked=pressed.asked)
+                    )
             elif message.kind is not Kind.UNREADABLE and not text.strip():
                 raise EmptyMessage
             if conversation.code and message.kind is not Kind.CHOICE:
@@ -431,157 +361,10 @@ class Conversations:
         wrong = wrong_words(text, conversation.code)
         if wrong is None:
             return None, None
-        finding = self._assessed(without_code(text, conversation.code), _memory(conversation))
+        finding = self._turns.assessed(without_code(text, conversation.code), memory_of(conversation))
         if finding.level is not Level.NONE or finding.unsure:
             return None, None
         return wrong, finding
-
-    def _begin_turn(self, conversation_id: str) -> _Turn | None:
-        """Assess the oldest unanswered message and decide who answers it; None when none is left."""
-        now = self._core.now()
-        with self._core.uow() as uow:
-            conversation = uow.conversation(conversation_id, lock=True)
-            if conversation is None or conversation.erased_at:
-                return None
-            message = uow.next_unanswered(conversation_id)
-            if message is None:
-                return None
-            memory = _memory(conversation)
-            left = message.payload == late.LEFT
-            if conversation.owner == "worker" or left:
-                # They answer the worker, or something else than the bot's last question.
-                memory = replace(memory, asked=None)
-            # Assessed when it was stored, where it answers a question that was asked earlier.
-            known = Finding.from_dict(message.finding) if message.finding else None
-            finding = known or self._assessed(message.text or "", memory)
-            message.finding, message.level = finding.to_dict(), finding.level.value
-            kind = Kind(message.kind)
-            if self._answered_here(uow, conversation, message, finding, memory, now):
-                conversation.memory = memory.after(finding, _today(now)).to_dict()
-                message.answered_at = now
-                uow.commit()
-                self._notify.changed(conversation_id)
-                return self._begin_turn(conversation_id)
-            if conversation.owner == "worker":
-                conversation.memory = memory.after(finding, _today(now)).to_dict()
-                if case := uow.open_handover_of(conversation_id):
-                    handover.person_wrote(uow, case, finding, now)
-                message.answered_at = now
-                uow.commit()
-                self._notify.changed(conversation_id)
-                return self._begin_turn(conversation_id)
-            if left and not finding.level.needs_person:
-                self._ask_again(uow, conversation, message, now)
-                uow.commit()
-                return self._begin_turn(conversation_id)
-            text = (None if left else message.payload) or _as_text(message.text)
-            if kind is Kind.TEXT:
-                text = self._as_meant(uow, conversation, message.text, memory) or text
-            uow.commit()
-            ask = bool(message.payload or message.text.strip())
-            if kind is Kind.EDIT and not finding.level.needs_person:
-                ask = False  # they only mended a word; answering it again would be odd
-            return _Turn(message.seq, text, kind, finding, memory, ask)
-
-    def _answered_here(
-        self,
-        uow: UnitOfWork,
-        conversation: Conversation,
-        message: Message,
-        finding: Finding,
-        memory: Memory,
-        now: datetime,
-    ) -> bool:
-        """Whether neither bot nor worker need answer: held back, or about check-ins and no more."""
-        if conduct.hold(uow, conversation, message, finding, memory, now):
-            return True
-        if conversation.owner == "worker" or finding.level.needs_person or finding.unsure:
-            return False
-        return check_ins.answer(uow, conversation, message.text or "", message.payload, now)
-
-    def _ask_again(
-        self, uow: UnitOfWork, conversation: Conversation, message: Message, now: datetime
-    ) -> None:
-        """A late answer is left, gently; what is open is asked once more, as it was asked."""
-        said = late.open_now(uow, conversation.id)
-        questions = [each for each in said if each.choices] or said[-1:]
-        message.answered_at = now
-        transcript.say(uow, conversation, "utter_late_choice", now)
-        transcript.say_again(uow, conversation, questions[-1:], now)
-
-    def _as_meant(self, uow: UnitOfWork, conversation: Conversation, text: str, memory: Memory) -> str | None:
-        """What a message means that holds somebody else's words, as a payload for the dialogue.
-
-        "change 2 to he pushes me" sounds like a worry to an intent classifier. A wish not to tell somebody
-        is kept here, so that it is kept whatever the dialogue makes of it.
-        """
-        sending = memory.asked == "consent"
-        if names_who_not(text, about_to_send=sending):
-            handover.keep_from(uow, conversation.id, text, self._core.now())
-            return f"/do_not_tell{json.dumps({'words': text})}"
-        lines = len(((conversation.wishes or {}).get("draft") or {}).get("lines", ()))
-        if sending and lines and read_edit(text, lines):
-            return f"/change_words{json.dumps({'words': text})}"
-        if sending and read_addition(text):
-            return f"/add_words{json.dumps({'words': text})}"
-        return None
-
-    def _assessed(self, text: str, memory: Memory) -> Finding:
-        try:
-            return self._assess(text, memory)
-        except Exception as error:  # noqa: BLE001 - whatever broke, the child must not be missed
-            log.error("assessment_failed", error=type(error).__name__)
-            unassessed = Evidence("memory", "could not be assessed", "", 0, 0, Level.HIGH)
-            return Finding(Level.HIGH, (), memory.about or About.SELF, (unassessed,))
-
-    async def _ask(self, conversation_id: str, turn: _Turn) -> Answer | None:
-        settings = self._core.settings
-        at_risk = turn.finding.level.needs_person
-        metadata = {"earshot": {"finding": turn.finding.to_dict(), "memory": turn.memory.to_dict()}}
-        try:
-            items = await self._dialogue.ask(
-                conversation_id,
-                turn.text,
-                metadata,
-                settings.rasa_timeout_at_risk if at_risk else settings.rasa_timeout,
-            )
-            return read_answer(items)
-        except DialogueDown as error:
-            log.warning("dialogue_down", conversation=conversation_id, reason=str(error))
-            return None
-
-    def _end_turn(self, conversation_id: str, turn: _Turn, answer: Answer | None) -> None:
-        """Keep the floor, then store the replies and mark the message answered, all at once."""
-        now = self._core.now()
-        with self._core.uow() as uow:
-            conversation = uow.conversation(conversation_id, lock=True)
-            message = uow.message(conversation_id, turn.seq)
-            if conversation is None or conversation.erased_at or message is None or message.answered_at:
-                return
-            message.answered_at = now
-            # Remembered together with the answer: a turn that a crash cut off is answered as if new.
-            # Read anew, since an action may have noted in it whom this is about.
-            memory = _memory(conversation)
-            conversation.memory = memory.after(turn.finding, _today(now)).to_dict()
-            if conversation.owner == "worker":
-                # A person accepted while Rasa was thinking: the bot stays silent.
-                if case := uow.open_handover_of(conversation_id):
-                    handover.person_wrote(uow, case, turn.finding, now)
-                uow.commit()
-                return
-            if turn.kind is Kind.UNREADABLE and not turn.finding.level.needs_person:
-                transcript.say(uow, conversation, "utter_unreadable_media", now)
-            replies = keep_floor(uow, conversation_id, turn.finding, answer, now, was_asked=turn.ask_rasa)
-            for reply in replies:
-                transcript.append(
-                    uow, conversation, Sender.BOT, reply.text, now, choices=reply.choices, cards=reply.cards
-                )
-            asked = (answer and answer.asked) if turn.ask_rasa else memory.asked  # still open
-            if asked:
-                conversation.memory = {**conversation.memory, "asked": asked}
-            uow.commit()
-        if answer and answer.do == "delete":
-            self._erase_as_asked(conversation_id)
 
     # Inside: leaving ------------------------------------------------------------------------------
 
@@ -606,70 +389,5 @@ class Conversations:
         return True
 
 
-def typed_messages(uow: UnitOfWork, conversation_id: str) -> list[Message]:
-    """What the person typed so far, oldest first; answers by button and return codes are left out."""
-    return [
-        message
-        for message in uow.messages(conversation_id)
-        if message.sender == Sender.YOU.value
-        and message.kind != Kind.CHOICE.value
-        and message.text
-        and message.text != HIDDEN
-    ]
-
-
-def own_words(uow: UnitOfWork, conversation_id: str) -> list[str]:
-    """The words of :func:`typed_messages`."""
-    return [message.text for message in typed_messages(uow, conversation_id)]
-
-
-def give_code(uow: UnitOfWork, conversation: Conversation) -> str:
-    """Give a conversation a new return code; one that it had before stops working."""
-    code = new_code()
-    conversation.code_hash = uow.cipher.slow_hash("return-code", normal_code(code))
-    conversation.code, conversation.returned_at = code, None
-    return code
-
-
-def note_choice(
-    uow: UnitOfWork,
-    conversation_id: str,
-    *,
-    safe_adult_id: str | None = None,
-    place_id: str | None = None,
-    about: str | None = None,
-) -> None:
-    """Keep what the person chose: a safe adult, their place, or whom they talk about.
-
-    Raises:
-        NoSuchConversation: unknown or erased.
-        ValueError: an unknown ``about``.
-    """
-    conversation = uow.conversation(conversation_id, lock=True)
-    if conversation is None or conversation.erased_at:
-        raise NoSuchConversation(conversation_id)
-    if safe_adult_id:
-        conversation.safe_adult_id = safe_adult_id
-    if place_id:
-        conversation.place_id = place_id
-    if about:
-        conversation.about = About(about).value
-        conversation.memory = {**(conversation.memory or {}), "about": conversation.about}
-
-
 def _address_hash(uow: UnitOfWork, channel: Channel, address: str) -> str:
     return uow.cipher.find_hash(f"address-{channel.value}", address)
-
-
-def _memory(conversation: Conversation) -> Memory:
-    return Memory.from_dict(conversation.memory or {})
-
-
-def _today(now: datetime) -> date:
-    """The day it is for the person: worries that return are counted in their days."""
-    return now.astimezone(UK).date()
-
-
-def _as_text(text: str) -> str:
-    """Typed text as Rasa may see it: a leading slash would be read as a command to the dialogue."""
-    return re.sub(r"^[\s/]+", "", text) or "?"
