@@ -669,7 +669,7 @@ class TestComingBackAndDeleting:
         begin(chat, gateway)
         chat.get_by_text("More", exact=True).click()
         chat.get_by_role("button", name="Delete this chat").click()
-        expect(chat.get_by_role("dialog")).to_contain_text("we may have to keep that part")
+        expect(chat.get_by_role("dialog")).to_contain_text("their notes stay for a while")
         chat.get_by_role("button", name="Keep my chat").click()
         expect(bubbles(chat)).to_have_count(3)
         chat.get_by_text("More", exact=True).click()
