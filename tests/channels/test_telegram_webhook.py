@@ -127,7 +127,7 @@ async def test_the_secret_is_in_no_log_and_no_repr(
 
 async def test_where_telegram_is_off_or_polled_there_is_no_webhook(core: Core) -> None:
     transport = httpx.ASGITransport(create_app(core))
-    async with httpx.AsyncClient(transport=transport, base_url="http://earshot") as client:
+    async with httpx.AsyncClient(transport=transport, base_url=core.settings.url) as client:
         answer = await client.post(PATH, json={}, headers={SECRET_HEADER: SECRET})
     assert answer.status_code == 404
 
