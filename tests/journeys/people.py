@@ -216,7 +216,9 @@ class DutyWorker(_Somebody):
 
     def accepts(self) -> None:
         """Take the open case."""
-        self.page.get_by_role("button", name="Accept this case").click()
+        # The open page shows the news of it before the answer brings the next page: wait for that one.
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name="Accept this case").click()
         expect(self.page.get_by_label("Your message to the person")).to_be_visible()
         expect(self.page.locator("html.js")).to_be_attached()
 
