@@ -28,6 +28,8 @@ UK = ZoneInfo("Europe/London")
 
 DUTY_WORKER, SAFE_ADULT, LEAD, ADMINISTRATOR = "duty_worker", "safe_adult", "lead", "administrator"
 ROLES = (DUTY_WORKER, SAFE_ADULT, LEAD, ADMINISTRATOR)
+#: The step of the chain at which the leads are asked; the deadlines after it repeat it.
+LAST_STEP = 3
 
 #: The nations whose bank holidays differ, as the ``holidays`` library names them (gov.uk/bank-holidays).
 NATIONS = ("ENG", "WLS", "SCT", "NIR")
@@ -252,8 +254,7 @@ def route(
         (rota.everyone_on_duty(now, area), None),
         (rota.leads(area), None),
     ]
-    last = len(steps) - 1
-    for step in range(min(tier, last), last + 1):
+    for step in range(min(tier, LAST_STEP), LAST_STEP + 1):
         people, by_name = steps[step]
         if not people:
             continue

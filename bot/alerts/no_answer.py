@@ -6,10 +6,8 @@ from datetime import datetime, timedelta
 
 from bot import handover
 from bot.handover import deadlines
+from bot.rota import LAST_STEP
 from bot.store.uow import UnitOfWork
-
-#: The step at which the leads are asked; after it the deadlines repeat it.
-LEADS = 3
 
 
 def nobody_reached(uow: UnitOfWork, handover_id: int, now: datetime) -> bool:
@@ -26,7 +24,7 @@ def nobody_reached(uow: UnitOfWork, handover_id: int, now: datetime) -> bool:
     alerts = [alert for alert in uow.alerts_of(case.id) if alert.tier == case.tier]
     if not alerts or any(alert.failed_at is None for alert in alerts):
         return False
-    if case.tier >= LEADS:
+    if case.tier >= LAST_STEP:
         soon = now + timedelta(seconds=deadlines.seconds_to_accept(uow, case))
         case.deadline_at = min(case.deadline_at, soon)
         return False

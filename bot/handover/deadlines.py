@@ -10,13 +10,10 @@ from datetime import datetime, timedelta
 
 from bot.handover.states import DISCLOSURE, MESSAGE, WAITING
 from bot.risk.taxonomy import Level
-from bot.rota import Route, route
+from bot.rota import LAST_STEP, Route, route
 from bot.store.aftercare import last_worker_of
 from bot.store.models import Alert, Conversation, Handover
 from bot.store.uow import UnitOfWork
-
-#: The step at which the leads are asked; the deadlines after it repeat it.
-LAST_STEP = 3
 
 
 def ask(

@@ -35,7 +35,7 @@ from bot.handover.states import (
 )
 from bot.messages import Sender
 from bot.risk.taxonomy import Finding, Level, Memory
-from bot.rota import LEAD
+from bot.rota import LAST_STEP, LEAD
 from bot.store.models import Conversation, Handover, Message
 from bot.store.uow import UnitOfWork
 
@@ -284,7 +284,7 @@ def chase(uow: UnitOfWork, handover_id: int, now: datetime, *, unreached: bool =
         _back_to_waiting(uow, handover, conversation, now, "clock", "silent")
         deadlines.alert(uow, handover, leads, now, "worker_silent")
         return True
-    was_last = not handover.routed_to or handover.tier >= 3
+    was_last = not handover.routed_to or handover.tier >= LAST_STEP
     asked = deadlines.ask(uow, handover, conversation, handover.tier + 1, now, "unanswered")
     uow.audit(now, "clock", "escalated", handover=handover, tier=handover.tier)
     if not was_last:  # told at each new step, not at every repeat
