@@ -13,9 +13,8 @@ from cryptography.fernet import Fernet
 
 from bot.bootstrap import Core, build_core
 from bot.conversation import DialogueDown
-from bot.settings import ROOT, Settings
-from bot.store.migrate import migrate
-from bot.store.rota_file import load_rota
+from bot.settings import Settings
+from tests.standins.houses import move_in
 
 
 def settings_in(folder: Path, keys: tuple[str, str]) -> Settings:
@@ -34,10 +33,7 @@ def moved_in(tmp_path_factory: pytest.TempPathFactory, house_keys: tuple[str, st
     """A migrated database with the people of the example rota, made once and copied for each test."""
     folder = tmp_path_factory.mktemp("moved-in")
     house = build_core(settings_in(folder, house_keys))
-    migrate(house.store)
-    with house.uow() as uow:
-        load_rota(uow, ROOT / "data" / "rota.example.yml")
-        uow.commit()
+    move_in(house)
     house.store.engine.dispose()  # the last connection writes everything into the one file
     return folder / "earshot.db"
 

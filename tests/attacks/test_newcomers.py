@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 from limits import parse
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from bot.bootstrap import Core
 from bot.gateway import limits as limits_module
@@ -19,6 +19,7 @@ from bot.gateway.limits import RATES, Limits
 from bot.gateway.newcomers import BITS, GOOD_FOR, Admission, Newcomers
 from tests.attacks.driver import Answer, Driver
 from tests.conftest import ScriptedDialogue
+from tests.standins.browser import chromium
 from tests.standins.served import served
 
 
@@ -161,8 +162,7 @@ async def test_the_setting_switches_it_on_for_all_or_off(core):
 def test_the_chat_page_does_the_work_by_itself(core, dialogue, monkeypatch):
     monkeypatch.setattr(limits_module, "HOLD", 600.0)  # whoever waits instead does not get in
     house = under_attack(core, proof_of_work="always")
-    with served(create_app(house, dialogue)) as url, sync_playwright() as started:
-        browser = started.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+    with served(create_app(house, dialogue)) as url, chromium() as browser:
         page = browser.new_page()
         answers: list[int] = []
         page.on(
@@ -173,4 +173,3 @@ def test_the_chat_page_does_the_work_by_itself(core, dialogue, monkeypatch):
         page.locator("#text").press("Enter")
         expect(page.get_by_text("Tell me more.")).to_be_visible(timeout=60_000)
         assert answers == [428, 201]
-        browser.close()

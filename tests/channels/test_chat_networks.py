@@ -6,17 +6,18 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bot.bootstrap import Core, build_core
 from bot.gateway.app import create_app
 from bot.store.models import Conversation, Message
 from tests.conftest import ScriptedDialogue
+from tests.standins.served import eventually
 
 #: Bytes over the wire, headers too, until the page needs nothing more.
 FIRST_LOAD = 60 * 1024
@@ -52,7 +53,7 @@ class Gateway:
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
         self._thread.start()
-        eventually(lambda: self._server.started)
+        eventually(lambda: self._server.started, 30)
 
     def stop(self) -> None:
         self._server.should_exit = True
@@ -65,26 +66,11 @@ class Gateway:
             return [row.text for row in rows]
 
 
-def eventually(holds: Callable[[], object], seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.05)
-
-
 @pytest.fixture
 def gateway(core: Core, dialogue: ScriptedDialogue) -> Iterator[Gateway]:
     running = Gateway(core, dialogue)
     yield running
     running.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield one
-        one.close()
 
 
 @pytest.fixture
@@ -160,7 +146,7 @@ def test_on_a_2g_phone_the_page_is_used_before_the_scripts_arrive_and_nothing_is
 
     # Typed before the scripts came, sent after: it goes as the form does, under the form's id.
     page.get_by_label("Write a message").fill("typed meanwhile")
-    eventually(lambda: len(held) > 1)
+    eventually(lambda: len(held) > 1, 30)
     held[-1].continue_()
     page.wait_for_selector("html.js", state="attached")
     page.unroute("**/static/chat.js")
@@ -209,7 +195,7 @@ def test_five_messages_written_while_the_connection_is_cut_arrive_once_and_in_or
     expect(page.locator("[data-state=late]")).to_have_count(5)
     time.sleep(5)  # longer than the page waits before it says so, and than several tries
     context.set_offline(False)
-    eventually(lambda: len(gateway.said()) == 6)
+    eventually(lambda: len(gateway.said()) == 6, 30)
     expect(page.locator("[data-state=late]")).to_have_count(0)
     expect(own(page)).to_have_text(["before", *written])
     expect(page.locator("#notice")).not_to_contain_text("No connection")
@@ -252,7 +238,7 @@ def test_two_tabs_share_one_conversation_and_one_exit(
     first.keyboard.press("Escape")
     for tab in (first, second):
         expect(tab).to_have_url(f"{gateway.url}/healthz")
-    eventually(lambda: context.cookies() == [])
+    eventually(lambda: context.cookies() == [], 30)
     second.go_back()
     assert second.url == "about:blank"
     first.goto("/")

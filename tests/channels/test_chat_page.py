@@ -14,7 +14,7 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -32,6 +32,7 @@ from starlette.staticfiles import StaticFiles
 
 from bot.channels.plain import faces
 from bot.gateway.headers import POLICY
+from tests.standins.served import eventually
 
 CHANNELS = Path(__file__).resolve().parents[2] / "bot" / "channels"
 EMERGENCY = "In danger now? Call 999. Childline is free, any time: 0800 1111."
@@ -251,33 +252,12 @@ def serving(stand_in: StandIn) -> Iterator[str]:
         thread.join(10)
 
 
-def eventually(holds: Callable[[], object], seconds: float = 10) -> None:
-    """Waits until ``holds()`` is true; fails the test when it is not in time."""
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def server() -> Iterator[tuple[StandIn, str]]:
     """A gateway for each test: what a page says as it goes may come long after the next test has begun."""
     stand_in = StandIn()
     with serving(stand_in) as address:
         yield stand_in, address
-
-
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    with sync_playwright() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright) -> Iterator[Browser]:
-    running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-    yield running
-    running.close()
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from html import unescape
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from bot import handover, transcript
 from bot.bootstrap import Core, build_core
@@ -345,14 +345,6 @@ def _raw(visitor: Visitor) -> list[tuple[str, str]]:
 )
 def test_numbers_to_ring_are_links_and_the_rest_is_text(text: str, shown: str) -> None:
     assert str(with_links(text)) == shown
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        one = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield one
-        one.close()
 
 
 @pytest.fixture

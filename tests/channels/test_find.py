@@ -15,7 +15,7 @@ import uvicorn
 from axe_playwright_python.sync_playwright import Axe
 from jsonschema import Draft202012Validator, FormatChecker
 from limits import parse
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Mount
@@ -244,14 +244,6 @@ class TestPrivacy:
         chosen = search(client, need="sleep", limit="1")["services"][0]["id"]
         policy = client.get(f"/leaflet?s={chosen}").headers["content-security-policy"]
         assert "frame-ancestors 'none'" in policy
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from bot.channels import telegram_text
 from bot.channels.telegram import TelegramChannel, TryLater, Undeliverable
 from bot.messages import Choice, OutboundMessage, Sender
-from tests.standins.telegram_api import TelegramApi, free_port
+from tests.standins.served import free_port
+from tests.standins.telegram_api import TelegramApi
 from tests.standins.telegram_door import RecordingConversations, open_door
 from tests.standins.telegram_people import Person
 

@@ -13,7 +13,8 @@ from bot.channels import telegram_commands
 from bot.channels.telegram import TelegramChannel
 from bot.messages import Kind
 from tests.standins import telegram_shapes as shapes
-from tests.standins.telegram_api import TelegramApi, free_port
+from tests.standins.served import free_port
+from tests.standins.telegram_api import TelegramApi
 from tests.standins.telegram_door import RecordingConversations, open_door, telegram_words
 
 ZEB = 600_100_300

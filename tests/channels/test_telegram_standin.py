@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from tests.standins import telegram_shapes as shapes
-from tests.standins.telegram_api import TOKEN, TelegramApi, free_port
+from tests.standins.served import free_port
+from tests.standins.telegram_api import TOKEN, TelegramApi
 
 ZEB = 600_100_300
 

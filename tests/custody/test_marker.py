@@ -35,7 +35,8 @@ from bot.settings import ROOT
 from bot.store import tracker as tracker_module
 from bot.store.models import Shift, Staff
 from bot.store.tracker import SealedTrackerStore
-from tests.standins.telegram_api import TelegramApi, free_port
+from tests.standins.served import free_port
+from tests.standins.telegram_api import TelegramApi
 
 MARKER = "vermilion-otter-58213"
 #: Of the person in Telegram: an id nobody else has, and what they are called there.

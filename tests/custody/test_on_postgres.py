@@ -23,12 +23,12 @@ from bot.custody.daily import FROM_HOUR, Daily
 from bot.custody.restore import NotEmpty, restore
 from bot.handover import DISCLOSURE, MESSAGE
 from bot.messages import Channel, Sender
-from bot.settings import ROOT, Settings
+from bot.settings import Settings
 from bot.store.audit import verify
-from bot.store.migrate import differences, is_current, migrate
-from bot.store.rota_file import load_rota
+from bot.store.migrate import differences, is_current
 from tests.custody.conftest import MARKER
 from tests.custody.test_retention import at_hour
+from tests.standins.houses import move_in
 from tests.standins.postgres import Postgres, needs_postgres, running
 
 pytestmark = needs_postgres
@@ -57,10 +57,7 @@ def core(server: Postgres, databases: list[str], house_keys: tuple[str, str]) ->
     house = build_core(
         Settings(keys=house_keys[0], lookup_key=house_keys[1], database_url=server.url(databases[0]))
     )
-    migrate(house.store)
-    with house.uow() as uow:
-        load_rota(uow, ROOT / "data" / "rota.example.yml")
-        uow.commit()
+    move_in(house)
     yield house
     house.store.engine.dispose()
 

@@ -11,12 +11,21 @@ from contextlib import asynccontextmanager
 import pytest
 import uvicorn
 from anyio import sleep
+from playwright.sync_api import Browser
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
 from bot.desk import account, second_factor, sign_in
 from bot.desk.app import desk_app
 from tests.desk.world import World, make_core
+from tests.standins import browser
+
+
+# Not for the session: playwright keeps an event loop running, in which no async test could run later.
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browser.chromium() as running:
+        yield running
 
 
 @pytest.fixture

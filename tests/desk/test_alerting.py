@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from bot.alerts.send import send_due
 from bot.alerts.senders import AddressSender, DeskSender, Senders
@@ -17,6 +17,7 @@ from bot.risk.taxonomy import Level
 from bot.store.models import Alert
 from tests.desk.test_live import PATIENT, sign_in
 from tests.desk.world import World
+from tests.standins.browser import chromium
 from tests.standins.mailbox import Mailbox
 
 
@@ -126,9 +127,8 @@ def until(page: Page, expression: str) -> None:
 def test_a_browser_that_was_asked_to_shows_and_sounds_once_in_the_background_too(
     world: World, served: str
 ) -> None:
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = sign_in(chromium, world, served, "tom")
+    with chromium() as browser:
+        page = sign_in(browser, world, served, "tom")
         context = page.context
         context.grant_permissions(["notifications"], origin=served)
         context.add_init_script(_COUNT)
@@ -158,14 +158,13 @@ def test_a_browser_that_was_asked_to_shows_and_sounds_once_in_the_background_too
         assert len(page.evaluate("window.seen") + account.evaluate("window.seen")) == 2, "the one and the try"
         assert page.problems == []
 
-        lena = sign_in(chromium, world, served, "lena", width=375)
+        lena = sign_in(browser, world, served, "lena", width=375)
         for path in ("/desk/account", "/desk/conduct", f"/desk/cases/{case}", "/desk/people/tom"):
             lena.goto(served + path)
             found = Axe().run(lena).response["violations"]
             assert not [v["id"] for v in found if v["impact"] in ("serious", "critical")], (path, found)
             wide = lena.evaluate("document.documentElement.scrollWidth - innerWidth")
             assert wide <= 0, path
-        chromium.close()
 
 
 def test_nobody_is_told_twice_by_a_stream_that_begins_again(world: World) -> None:

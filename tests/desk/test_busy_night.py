@@ -17,11 +17,11 @@ from bot import handover
 from bot.bootstrap import Core, build_core
 from bot.casework.tables import SecondOpinion
 from bot.handover import AlreadyTaken
-from bot.messages import Channel
-from bot.risk.taxonomy import Level, Memory
+from bot.risk.taxonomy import Level
 from bot.settings import Settings
-from bot.store.models import AuditEntry, Base, Conversation, Shift, Staff
+from bot.store.models import AuditEntry, Base, Shift, Staff
 from tests.desk.world import DAYS, World, finding, make_core
+from tests.standins.houses import begin_chat
 from tests.standins.postgres import needs_postgres, running
 
 CASES, WORKERS, CONTESTED = 200, 20, 8
@@ -56,17 +56,7 @@ def open_cases(core: Core, number: int) -> list[int]:
     with core.uow() as uow:
         for n in range(number):
             at = core.now() - timedelta(seconds=3 * n)
-            talk = Conversation(
-                id=secrets.token_hex(16),
-                channel=Channel.WEB.value,
-                owner="bot",
-                next_seq=1,
-                memory=Memory().to_dict(),
-                created_at=at,
-                last_at=at,
-            )
-            uow.add(talk)
-            uow.session.flush()
+            talk = begin_chat(uow, at)
             found.append(handover.open_handover(uow, talk.id, now=at, finding=TOLD).handover_id)
         uow.commit()
     return found

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from bot.messages import Sender
 from bot.risk.taxonomy import Level
-from tests.desk.test_live import PATIENT, chromium, sign_in  # noqa: F401 - chromium is a fixture
+from tests.desk.test_live import PATIENT, sign_in
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def cases(world) -> list[int]:
 
 
 @pytest.mark.parametrize("width", [375, 1440])
-def test_axe_finds_nothing_and_nothing_is_cut_off(world, served, chromium, cases, width):  # noqa: F811
+def test_axe_finds_nothing_and_nothing_is_cut_off(world, served, chromium, cases, width):
     page = sign_in(chromium, world, served, "priya", width)
     page.emulate_media(color_scheme="dark" if width == 375 else "light")
     first = f"cases/{cases[0]}"
@@ -46,7 +46,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(world, served, chromium, cases
     page.context.close()
 
 
-def test_a_shift_by_keyboard_with_nothing_lost_between_cases(world, served, chromium, cases):  # noqa: F811
+def test_a_shift_by_keyboard_with_nothing_lost_between_cases(world, served, chromium, cases):
     page = sign_in(chromium, world, served, "priya")
     page.goto(f"{served}/desk/cases/{cases[0]}")
     expect(page.locator("html.js")).to_have_count(1)
@@ -84,7 +84,7 @@ def test_a_shift_by_keyboard_with_nothing_lost_between_cases(world, served, chro
 def test_chats_side_by_side_are_live_and_each_is_answered_in_its_own_column(
     world,
     served,
-    chromium,  # noqa: F811
+    chromium,
     cases,
 ):
     page = sign_in(chromium, world, served, "priya")
@@ -109,7 +109,7 @@ def test_chats_side_by_side_are_live_and_each_is_answered_in_its_own_column(
     page.context.close()
 
 
-def test_the_record_saves_as_one_writes_and_two_writers_see_both(world, served, chromium, cases):  # noqa: F811
+def test_the_record_saves_as_one_writes_and_two_writers_see_both(world, served, chromium, cases):
     where = f"{served}/desk/cases/{cases[1]}/record"
     priya, lena = (sign_in(chromium, world, served, who) for who in ("priya", "lena"))
     for page in (priya, lena):

@@ -16,7 +16,6 @@ from starlette.routing import Mount
 from bot.desk import access
 from bot.desk.app import desk_app
 from bot.rota import ADMINISTRATOR, LEAD
-from tests.desk.test_live import chromium  # noqa: F401 - a fixture
 from tests.desk.test_practice import kept_in, walk
 from tests.desk.world import World, make_core
 from tests.standins.served import served
@@ -81,7 +80,7 @@ def concrete(template: str) -> str:
     return template
 
 
-def signed_in(chromium, busy: World, url: str, staff_id: str) -> BrowserContext:  # noqa: F811
+def signed_in(chromium, busy: World, url: str, staff_id: str) -> BrowserContext:
     context = chromium.new_context(viewport=DESK)
     if staff_id:
         page = context.new_page()
@@ -128,7 +127,7 @@ def is_page(context: BrowserContext, url: str) -> bool:
 def test_no_page_has_a_barrier_and_every_control_is_reached_by_keyboard(
     busy,
     address,
-    chromium,  # noqa: F811
+    chromium,
 ):
     found: list[str] = []
     looked_at, not_pages = set(), set()
@@ -168,7 +167,7 @@ def test_no_page_has_a_barrier_and_every_control_is_reached_by_keyboard(
     assert len(looked_at) >= 20
 
 
-def test_no_step_of_the_practice_case_has_a_barrier(busy, address, chromium):  # noqa: F811
+def test_no_step_of_the_practice_case_has_a_barrier(busy, address, chromium):
     context = signed_in(chromium, busy, address, "lena")
     page = context.new_page()
     browser = busy.at_desk("lena")

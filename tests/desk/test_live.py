@@ -11,7 +11,7 @@ from contextlib import suppress
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from bot.messages import Sender
 from bot.risk.taxonomy import Level
@@ -19,14 +19,6 @@ from tests.desk.world import World
 
 #: Milliseconds a page has to show what happened elsewhere; half a second is usual, machines get busy.
 PATIENT = 5_000
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 def sign_in(chromium: Browser, world: World, url: str, staff_id: str, width: int = 1440) -> Page:
@@ -39,6 +31,12 @@ def sign_in(chromium: Browser, world: World, url: str, staff_id: str, width: int
     page.goto(f"{url}/desk/sign-in?token={world.link(staff_id)}")
     page.wait_for_url(f"{url}/desk/")
     return page
+
+
+def accept(page: Page) -> None:
+    """Take the open case. News of it reaches the open page first: wait for the page that follows."""
+    with page.expect_navigation():
+        page.get_by_role("button", name="Accept this case").click()
 
 
 def stream(url: str, cookie: str, into: list, ready: threading.Event) -> None:
@@ -123,7 +121,7 @@ def test_a_conversation_is_live_on_both_sides_and_ends_with_an_outcome(world, se
     talk = world.handover(case).conversation_id
     page = sign_in(chromium, world, served, "priya", width=375)
     page.locator(f'[data-case="{case}"] a').click()
-    page.get_by_role("button", name="Accept this case").click()
+    accept(page)
     box = page.get_by_label("Your message to the person")
     expect(box).to_be_visible()
     expect(page.locator("html.js")).to_have_count(1)
@@ -160,7 +158,7 @@ def test_a_draft_survives_a_failed_send_and_arrives_once(world, served, chromium
     case = world.case()
     page = sign_in(chromium, world, served, "priya")
     page.goto(f"{served}/desk/cases/{case}")
-    page.get_by_role("button", name="Accept this case").click()
+    accept(page)
     box = page.get_by_label("Your message to the person")
     expect(page.locator("html.js #text-help")).to_be_visible()
 

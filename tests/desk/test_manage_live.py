@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from tests.desk.test_live import chromium, sign_in  # noqa: F401 - a fixture
+from tests.desk.test_live import sign_in
 
 #: Milliseconds a page has to answer: machines get busy.
 PATIENT = 20_000

@@ -138,9 +138,9 @@ def test_who_is_not_on_the_rota_or_has_left_is_refused(world: World, provider: O
         {"aud": [CLIENT_ID, "another"]},  # and no azp
         {"aud": [CLIENT_ID], "azp": "another"},
         {"iss": "https://another.example"},
-        {"exp": int(time.time()) - 3_600},
+        {"exp": 1_700_000_000},  # November 2023
         {"exp": None},
-        {"iat": int(time.time()) + 3_600},
+        {"iat": 4_000_000_000},  # October 2096
         {"sub": None},
         {"at_hash": "of another access token"},
     ],

@@ -23,7 +23,7 @@ from bot.operate.run import environment
 from bot.settings import ROOT, Settings
 from bot.store.migrate import migrate
 from bot.store.rota_file import load_rota
-from tests.standins.telegram_api import free_port
+from tests.standins.served import free_port
 
 #: Read by each Python process of a house that lives at another time than ours.
 _CLOCK = """

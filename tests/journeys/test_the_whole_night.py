@@ -24,8 +24,7 @@ from tests.desk.world import DAYS, World, make_core
 from tests.journeys.house import wait_for
 from tests.journeys.people import DESK, PATIENT, DutyWorker, YoungPerson
 from tests.standins.mailbox import Mailbox
-from tests.standins.served import served
-from tests.standins.telegram_api import free_port
+from tests.standins.served import free_port, served
 
 pytestmark = pytest.mark.journey
 

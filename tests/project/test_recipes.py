@@ -7,13 +7,11 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import ssl
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -38,6 +36,7 @@ from bot.store.migrate import migrate
 from bot.store.models import DialogueState
 from bot.store.tracker import SealedTrackerStore
 from tests.standins.postgres import needs_postgres, running
+from tests.standins.served import free_port
 from tests.standins.tls import certificate
 
 DEPLOY = ROOT / "deploy"
@@ -198,12 +197,6 @@ def test_the_image_is_built_from_the_lock_with_hashes() -> None:
 
 
 # PostgreSQL: Rasa's role
-
-
-def free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

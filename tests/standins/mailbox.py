@@ -8,7 +8,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from tests.standins.telegram_api import free_port
+from tests.standins.served import free_port
 
 
 class Mailbox:

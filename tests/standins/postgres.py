@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from tests.standins.served import free_port
 
 #: Marks tests that need it.
 needs_postgres = pytest.mark.skipif(
@@ -40,9 +41,7 @@ def running(administrator: str = "earshot") -> Iterator[Postgres]:
     folder = Path(tempfile.mkdtemp(prefix="earshot-pg-"))
     if as_user:
         shutil.chown(folder, "nobody")
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
 
     def run(*command: str) -> None:
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, **as_user)

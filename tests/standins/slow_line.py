@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 
-from tests.standins.telegram_api import free_port
+from tests.standins.served import free_port
 
 
 class SlowLine:

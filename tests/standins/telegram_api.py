@@ -20,7 +20,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -274,13 +273,6 @@ class TelegramApi(BotMethods):
             if error.parameters:
                 body["parameters"] = error.parameters
             return JSONResponse(body, status_code=error.code)
-
-
-def free_port() -> int:
-    """A port nobody listens on at the moment."""
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def main() -> None:

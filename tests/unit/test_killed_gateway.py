@@ -25,7 +25,7 @@ from bot.store.rota_file import load_rota
 from tests.desk.world import DAYS
 from tests.journeys.house import Chat, wait_for
 from tests.standins.mailbox import Mailbox
-from tests.standins.telegram_api import free_port
+from tests.standins.served import free_port
 
 DISCLOSURE = "my stepdad hits me when hes had a drink"
 

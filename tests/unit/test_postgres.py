@@ -14,12 +14,11 @@ from sqlalchemy.exc import DatabaseError
 from bot import handover, transcript
 from bot.bootstrap import Core, build_core
 from bot.handover import AlreadyTaken
-from bot.messages import Channel, Sender
-from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
-from bot.settings import ROOT, Settings
+from bot.messages import Sender
+from bot.risk.taxonomy import Category, Evidence, Finding, Level
+from bot.settings import Settings
 from bot.store.migrate import differences, is_current, migrate
-from bot.store.models import Conversation
-from bot.store.rota_file import load_rota
+from tests.standins.houses import begin_chat, move_in
 from tests.standins.postgres import needs_postgres, running
 
 pytestmark = needs_postgres
@@ -37,10 +36,7 @@ def core(server: str) -> Iterator[Core]:
     house = build_core(
         Settings(keys=Fernet.generate_key().decode(), lookup_key=secrets.token_hex(32), database_url=server)
     )
-    migrate(house.store)
-    with house.uow() as uow:
-        load_rota(uow, ROOT / "data" / "rota.example.yml")
-        uow.commit()
+    move_in(house)
     yield house
     house.store.engine.dispose()
 
@@ -48,16 +44,7 @@ def core(server: str) -> Iterator[Core]:
 @pytest.fixture
 def chat(core: Core) -> str:
     with core.uow() as uow:
-        row = Conversation(
-            id=secrets.token_hex(16),
-            channel=Channel.WEB.value,
-            owner="bot",
-            next_seq=1,
-            memory=Memory().to_dict(),
-            created_at=core.now(),
-            last_at=core.now(),
-        )
-        uow.add(row)
+        row = begin_chat(uow, core.now())
         uow.commit()
         return row.id
 

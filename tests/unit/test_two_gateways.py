@@ -15,13 +15,11 @@ from bot.alerts.send import send_due
 from bot.alerts.senders import Notice, Outcome, Senders
 from bot.bootstrap import Core, build_core
 from bot.handover import check_ins
-from bot.messages import Channel
-from bot.risk.taxonomy import Level, Memory
-from bot.settings import ROOT, Settings
+from bot.risk.taxonomy import Level
+from bot.settings import Settings
 from bot.store import aftercare
-from bot.store.migrate import differences, migrate
-from bot.store.models import Conversation
-from bot.store.rota_file import load_rota
+from bot.store.migrate import differences
+from tests.standins.houses import begin_chat, move_in
 from tests.unit import test_postgres
 from tests.unit.test_handover import told
 from tests.unit.test_postgres import at_once
@@ -43,11 +41,8 @@ def gateways(request, tmp_path_factory) -> Iterator[tuple[Core, Core]]:
         url = f"sqlite:///{tmp_path_factory.mktemp('two') / 'earshot.db'}"
     keys = {"keys": Fernet.generate_key().decode(), "lookup_key": secrets.token_hex(32)}
     both = tuple(build_core(Settings(**keys, database_url=url)) for _ in range(2))
-    migrate(both[0].store)
+    move_in(both[0])
     assert differences(both[0].store) == []
-    with both[0].uow() as uow:
-        load_rota(uow, ROOT / "data" / "rota.example.yml")
-        uow.commit()
     yield both
     for one in both:
         one.store.engine.dispose()
@@ -55,16 +50,7 @@ def gateways(request, tmp_path_factory) -> Iterator[tuple[Core, Core]]:
 
 def chat_in(core: Core) -> str:
     with core.uow() as uow:
-        row = Conversation(
-            id=secrets.token_hex(16),
-            channel=Channel.WEB.value,
-            owner="bot",
-            next_seq=1,
-            memory=Memory().to_dict(),
-            created_at=NOON,
-            last_at=NOON,
-        )
-        uow.add(row)
+        row = begin_chat(uow, NOON)
         uow.commit()
         return row.id
 

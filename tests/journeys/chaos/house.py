@@ -18,7 +18,8 @@ from bot.store.models import Shift
 from tests.desk.world import DAYS
 from tests.journeys.house import House, wait_for
 from tests.standins.mailbox import Mailbox
-from tests.standins.telegram_api import TelegramApi, free_port
+from tests.standins.served import free_port
+from tests.standins.telegram_api import TelegramApi
 
 HOOK = Path(__file__).parent / "hook"
 #: Seconds until a process that was started again must be there.
