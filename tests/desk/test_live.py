@@ -116,6 +116,26 @@ def test_a_new_case_is_on_the_open_queue_page_without_a_reload(world, served, ch
     page.context.close()
 
 
+def test_on_a_phone_the_cases_come_first_and_what_narrows_them_is_folded(world, served, chromium):
+    case = world.case()
+    page = sign_in(chromium, world, served, "priya", width=375)
+    page.set_viewport_size({"width": 375, "height": 667})
+    level = page.get_by_label("Level", exact=True)
+    expect(level).to_be_hidden()
+    expect(page.locator(f'[data-case="{case}"]')).to_be_in_viewport(ratio=1)
+    page.get_by_text("Show only some").click()
+    with page.expect_navigation():
+        level.select_option("immediate")
+    expect(level).to_be_visible()
+    expect(page.locator("[data-case]")).to_have_count(0)
+    page.set_viewport_size({"width": 1440, "height": 800})
+    page.goto(f"{served}/desk/")
+    expect(level).to_be_visible()
+    expect(page.get_by_text("Show only some")).to_be_hidden()
+    assert not page.problems
+    page.context.close()
+
+
 def test_a_conversation_is_live_on_both_sides_and_ends_with_an_outcome(world, served, chromium):
     case = world.case()
     talk = world.handover(case).conversation_id

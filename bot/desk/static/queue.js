@@ -14,6 +14,8 @@ live({
   },
 });
 countInTitle();
+// On a phone the cases come first; where there is room the choices stand open.
+document.querySelector("[data-narrowing]").open ||= matchMedia("(min-width: 48rem)").matches;
 document.querySelector("[data-filters]").addEventListener("change", (event) => event.currentTarget.requestSubmit());
 
 /** How many wait, in the title of the tab: seen from another window too. */
