@@ -8,6 +8,7 @@ from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from bot.store.models import Message
 from tests.journeys.house import House, wait_for
 
 #: Milliseconds until something must be on a screen. Budgets are asserted apart, from :func:`first_saw`.
@@ -117,15 +118,22 @@ class YoungPerson(_Somebody):
         self.rests()
 
     def is_answered(self) -> None:
-        """Wait until the program has answered the last thing they sent."""
+        """Wait until the program has answered the last thing they sent, and all of it is on the screen."""
         mine = self.page.locator('.message[data-from="you"]').last
         expect(mine).to_have_attribute("data-id", re.compile(r"\d"))
-        answer = self.page.locator('.message[data-from="you"] ~ .message[data-from="bot"]')
         number = int(mine.get_attribute("data-id"))
-        wait_for(
-            lambda: int(answer.last.get_attribute("data-id")) > number, PATIENT / 1000, lambda: "no answer"
-        )
+        wait_for(lambda: self._turn_is_over(number), PATIENT / 1000, lambda: "the turn does not end")
+        newest = max(number + 1, self._stored()[-1].seq)
+        shown = self.page.locator(".message[data-id]").last
+        wait_for(lambda: int(shown.get_attribute("data-id")) >= newest, PATIENT / 1000, lambda: "no answer")
         self.rests()
+
+    def _turn_is_over(self, number: int) -> bool:
+        return any(message.seq == number and message.answered_at for message in self._stored())
+
+    def _stored(self) -> list[Message]:
+        with self.house.core.store.read() as uow:
+            return list(uow.messages(self.conversation_id))
 
     def chooses(self, title: str) -> None:
         """Press a choice that is on offer, on a card or below a question."""
