@@ -27,6 +27,8 @@ DICTIONARY_WORDS = 30_000
 OWN_WORD_COUNT = 10**11
 #: Shorter words are never corrected: at four letters an edit of one still leaves most of the word.
 SHORTEST_CORRECTED = 4
+#: A word this long that is none may have been meant for another (:attr:`Word.others`).
+SHORTEST_DOUBTED = 3
 #: Longer runs of letters are noise or code, not a misspelt word.
 LONGEST_WORD = 40
 
@@ -47,13 +49,15 @@ class Word:
     """One word as typed and as read.
 
     ``norm`` is lower case and may hold several words ("wanna" is "want to"), separated by a space.
-    ``start`` and ``end`` are character offsets into the original text.
+    ``start`` and ``end`` are character offsets into the original text. ``others`` are the words one
+    slip of the finger away, where what was typed is no word: "lfe" is left as it is, and could be "life".
     """
 
     text: str
     start: int
     end: int
     norm: str
+    others: tuple[str, ...] = ()
 
 
 # Letters of other scripts that look like ours; used to slip a word past a filter.
@@ -147,6 +151,7 @@ class Normaliser:
         for word in sorted(own):
             self._speller.create_dictionary_entry(word, OWN_WORD_COUNT)
         self._read = lru_cache(maxsize=20_000)(self._read_word)
+        self._others = lru_cache(maxsize=20_000)(self._one_slip_away)
 
     @classmethod
     def load(cls, data_dir: Path, vocabulary: Iterable[str] | None = None) -> Normaliser:
@@ -193,14 +198,16 @@ class Normaliser:
         while match := _WORD.search(folded, position):
             start, end = match.span()
             joined = spaced.get(start)
+            others: tuple[str, ...] = ()
             if joined:
                 end, norm = joined
             else:
                 raw = match.group()
+                others = self._others(raw)
                 norm = self._norm(raw, previous, lambda s=start: not shouting and _is_name(text, offsets[s]))
             position = end
             first, last = offsets[start], offsets[end - 1] + 1
-            words.append(Word(text[first:last], first, last, norm))
+            words.append(Word(text[first:last], first, last, norm, tuple(o for o in others if o != norm)))
             previous = norm.rsplit(" ", 1)[-1]
         return words
 
@@ -282,6 +289,16 @@ class Normaliser:
             return word
         best = found[0].term
         return self._slang.get(best, best)
+
+    def _one_slip_away(self, raw: str) -> tuple[str, ...]:
+        """The words that may have been meant; none for what is a word."""
+        if not (SHORTEST_DOUBTED <= len(raw) <= LONGEST_WORD and raw.isascii() and raw.isalpha()):
+            return ()
+        if self.knows(raw):
+            return ()
+        near = self._speller.lookup(raw, Verbosity.ALL, max_edit_distance=1)
+        words = sorted({found.term for found in near if len(found.term) > SHORTEST_DOUBTED})
+        return tuple(self._slang.get(word, word) for word in words)
 
     def _spaced_out(self, folded: str) -> dict[int, tuple[int, str]]:
         """Words written letter by letter ("k i l l", "s.e.x"): start offset to end offset and norm."""

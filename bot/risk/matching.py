@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import islice
 from typing import Generic, TypeVar
 
 from bot.nlu.normaliser import Word
@@ -22,6 +24,8 @@ T = TypeVar("T")
 WINDOW = 80
 #: Words two windows share: more than the longest phrase spans.
 OVERLAP = 30
+#: At most so many other readings of one message are looked at.
+MOST_READINGS = 16
 _SENTENCE_END = re.compile(r"[!?;\n]|(?<!\.)\.(?!\.)")
 
 
@@ -44,6 +48,7 @@ class Message:
 
     def __init__(self, text: str, words: Sequence[Word]) -> None:
         self.text = text
+        self._read_from = tuple(words)
         self.words: list[str] = []
         self.sources: list[Word] = []
         self.sentences: list[Span] = []
@@ -59,6 +64,18 @@ class Message:
             end_of_last = word.end
         if len(self.words) > begin:
             self.sentences.append(Span(begin, len(self.words)))
+
+    def meant(self, known: Set[str]) -> Iterator[Message]:
+        """The message with one misspelt word read in another way, for each way that is in ``known``."""
+        others = (
+            (n, other)
+            for n, word in enumerate(self._read_from)
+            for other in word.others
+            if known.issuperset(other.split())
+        )
+        for n, other in islice(others, MOST_READINGS):
+            word = replace(self._read_from[n], norm=other, others=())
+            yield Message(self.text, [*self._read_from[:n], word, *self._read_from[n + 1 :]])
 
     def windows(self) -> Iterator[Span]:
         """The sentences, those too long cut into overlapping windows."""
@@ -86,6 +103,12 @@ class PhraseIndex(Generic[T]):
         for number, (_, phrase) in enumerate(self._entries):
             for word in min(phrase.required, key=lambda words: sum(uses[word] for word in words)):
                 self._by_word[word].append(number)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every word that stands in a phrase."""
+        elements = (element for _, phrase in self._entries for element in phrase.elements)
+        return frozenset(word for element in elements for option in element.options for word in option)
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -28,7 +28,20 @@ class PhraseLayer:
         self.index: PhraseIndex[str] = PhraseIndex(entries, data.negators)
 
     def evidence(self, message: Message, memory: Memory, so_far: Sequence[Evidence]) -> Iterator[Evidence]:
-        """Evidence for every family found, with its longest words; level none if a guard took it back."""
+        """Evidence for every family found, with its longest words; level none if a guard took it back.
+
+        A misspelt word is read in each way it may have been meant: what that finds is found as well.
+        """
+        as_read = list(self._evidence(message, memory, so_far))
+        yield from as_read
+        seen = {item.family for item in as_read if item.level is not Level.NONE}
+        for meant in message.meant(self.index.words):
+            for item in self._evidence(meant, memory, so_far):
+                if item.level is not Level.NONE and item.family not in seen:
+                    seen.add(item.family)
+                    yield item
+
+    def _evidence(self, message: Message, memory: Memory, so_far: Sequence[Evidence]) -> Iterator[Evidence]:
         found = self.index.find(message)
         clauses = _clauses(message, found.get(_BREAK, ()))
         guards = [

@@ -6,7 +6,7 @@ import time
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bot.content import Content
@@ -16,6 +16,8 @@ from bot.risk.taxonomy import About, Category, Finding, Level, Memory
 
 DETECTOR = Detector.load()
 CONTENT = Content.load(DATA_DIR)
+#: The same without the encoder.
+PHRASES = Detector.of_words()
 DISCLOSURES = sorted({text for f in DETECTOR.data.families if f.level.needs_person for text in f.must_match})
 MONDAY = date(2026, 11, 23)
 SERIOUS = Memory(level=Level.HIGH, categories=(Category.PHYSICAL_ABUSE,))
@@ -115,6 +117,41 @@ def test_small_talk_emoji_capitals_and_jk_never_lower_a_disclosure(
     alone = DETECTOR.assess(text).level
     for dressed in (f"{before} {text}", f"{text}{after}", f"{before} {text}{after}"):
         assert DETECTOR.assess(dressed.upper() if shouting else dressed).level >= alone
+
+
+#: The keys beside each key of a British keyboard, those on its row.
+_BESIDE = {key: row[max(n - 1, 0) : n] + row[n + 1 : n + 2] for row in ("qwertyuiop", "asdfghjkl", "zxcvbnm")
+           for n, key in enumerate(row)}  # fmt: skip
+
+
+def slips(word: str) -> list[str]:
+    """The word with one slip of the finger behind its first letter: two letters swapped, one left out, one
+    typed twice, or the key beside it."""
+    found = {word[:n] + word[n + 1] + word[n] + word[n + 2 :] for n in range(1, len(word) - 1)}
+    found |= {word[:n] + word[n + 1 :] for n in range(1, len(word))}
+    found |= {word[:n] + word[n] + word[n:] for n in range(1, len(word))}
+    found |= {word[:n] + key + word[n + 1 :] for n in range(1, len(word)) for key in _BESIDE[word[n]]}
+    return sorted(found - {word})
+
+
+@given(st.sampled_from(DISCLOSURES), st.data())
+@settings(max_examples=500, deadline=None)
+def test_a_slip_of_the_finger_never_lowers_what_a_phrase_knows(text: str, data: st.DataObject) -> None:
+    words = text.split(" ")
+    long = [n for n, word in enumerate(words) if len(word) > 3 and word.isalpha() and plain(word)]
+    assume(long)
+    n = data.draw(st.sampled_from(long))
+    typed = data.draw(st.sampled_from(slips(words[n])))
+    # A slip that makes another word ("my dad his my mum") cannot be told from that word.
+    assume(not DETECTOR.normaliser.knows(typed))
+    slipped = " ".join([*words[:n], typed, *words[n + 1 :]])
+    assert DETECTOR.assess(slipped).level >= PHRASES.assess(text).level, slipped
+
+
+def plain(word: str) -> bool:
+    """Whether a word is spelt as it should be: "hurtz" is a slip already."""
+    read = DETECTOR.normaliser.norms(word)
+    return read == [word] or len(read) > 1
 
 
 @given(st.text(alphabet=st.characters(), max_size=400))
