@@ -65,12 +65,15 @@ def identifier(value: Any, where: str) -> str | None:
     """A UUID as it is; any other id becomes the UUID that always stands for it."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
-    if not isinstance(value, str) or not value.strip() or len(value) > 200:
+    if not isinstance(value, str) or len(value) > 200:
+        return None
+    value = _CONTROLS.sub("", value).strip()
+    if not value:
         return None
     try:
-        return str(uuid.UUID(value.strip()))
+        return str(uuid.UUID(value))
     except ValueError:
-        return str(uuid.uuid5(uuid.NAMESPACE_URL, "earshot:" + value.strip()))
+        return str(uuid.uuid5(uuid.NAMESPACE_URL, f"earshot:{value}"))
 
 
 def link(value: Any, where: str) -> str | None:

@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from bot.directory.shapes import identifier
 from bot.spreadsheet import csv_row
 from tests.attacks.driver import Driver, no_fault
 from tests.attacks.seats import Staffed
@@ -64,3 +65,9 @@ def test_a_formula_behind_what_nobody_sees_is_still_no_formula(cell: str) -> Non
 def test_an_export_with_a_nul_or_half_a_surrogate_is_a_file_that_programs_read() -> None:
     row = csv_row(["a\x00b", "sad \ud83d"])
     assert row.encode() == b'"ab","sad ?"\r\n'
+
+
+@pytest.mark.parametrize("odd", ["\ud800", " \x00 ", "\udfff\x07"], ids=ascii)
+def test_an_id_in_a_feed_of_nothing_but_halves_and_controls_is_no_id(odd: str) -> None:
+    assert identifier(odd, "service.id") is None
+    assert identifier(f"{odd}a-7", "service.id") == identifier("a-7", "service.id")
