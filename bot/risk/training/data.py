@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ __all__ = [
     "phrase_examples",
     "prepare",
     "training_files",
+    "unlabelled",
 ]
 
 #: The share of scenarios kept back; all messages of one scenario stand on the same side.
@@ -136,3 +137,30 @@ def prepare(found: Sequence[Example], data: RiskData, path: Path, seed: int) -> 
                 "weight": example.weight,
             }
             file.write(json.dumps(line) + "\n")
+
+
+def unlabelled(rows: Sequence[Mapping[str, Any]], seed: int, most: int = 15_000) -> list[dict[str, Any]]:
+    """Stretches of messages, and two messages run together, as lines of the trainer without a label.
+
+    Only teachers say what they tell: a sentence out of its context, and a worry between other things.
+
+    Args:
+        rows: lines as :func:`prepare` writes them.
+        seed: of the choice.
+        most: how many are kept.
+    """
+    rng = random.Random(seed)  # noqa: S311 - a choice of messages, not a secret
+    texts = []
+    for row in rows:
+        words = row["copies"][0].split()
+        if len(words) >= 12:
+            length = rng.randint(5, len(words) - 3)
+            start = rng.randint(0, len(words) - length)
+            texts.append(" ".join(words[start : start + length]))
+        other = rng.choice(rows)["copies"][rng.choice((0, 1, 2))]
+        if len(words) + len(other.split()) < 70:
+            pair = [row["copies"][0], other]
+            rng.shuffle(pair)
+            texts.append(". ".join(pair))
+    rng.shuffle(texts)
+    return [{"copies": [t], "level": 0, "categories": [], "about": 0, "weight": 0.0} for t in texts[:most]]

@@ -1,7 +1,11 @@
-"""Tunes the adapter and the heads. Runs in an environment with torch, as a program of its own.
+"""Tunes an adapter and its heads, or tells what a tuned one makes of messages.
 
-Called by :mod:`bot.risk.training.command`; it imports nothing else of Earshot, so that its environment
-needs torch, safetensors, tokenizers and numpy only. Prints one JSON object a line.
+A program of its own for a Python with torch, called by :mod:`bot.risk.training.command`. Of Earshot it
+imports only :mod:`bot.risk.training.network`, so that its environment needs torch, safetensors, tokenizers
+and numpy and nothing else. Prints one JSON object a line.
+
+``--taught`` makes it a pupil (Hinton et al. 2015): beside the labels it learns what a teacher, or several of
+whom the mean was taken, made of each message. ``--tell`` writes that down.
 """
 
 from __future__ import annotations
@@ -17,38 +21,59 @@ from typing import Any
 
 import numpy as np
 
-LEVELS, CATEGORIES, ABOUTS = 4, 24, 4
-WIDTH, HEADS, LAYERS = 384, 12, 6
-MAX_TOKENS = 128
-#: The dense layers of BERT that get an adapter, by their published names.
-TARGETS = (
-    "attention.self.query", "attention.self.key", "attention.self.value", "attention.output.dense",
-    "intermediate.dense", "output.dense",
-)  # fmt: skip
+from bot.risk.training.network import CATEGORIES, LEVELS, MAX_TOKENS, OUTPUTS, build
+
+__all__ = ["main"]
+
 #: What a miss costs, by level: a disclosure that is not heard is worse than a question too many.
 LEVEL_COST = (1.0, 1.0, 1.3, 1.6)
 
 
+#: Copies of each message that teachers are asked about, and pupils read; the first is the plain one.
+TAUGHT_COPIES = 2
+#: How flat a teacher's chances are made: what it thinks of the other levels is worth learning too.
+HEAT = 2.0
+_ABOUT = slice(LEVELS + CATEGORIES, OUTPUTS)
+_CATEGORY = slice(LEVELS, LEVELS + CATEGORIES)
+_LEVEL = slice(0, LEVELS)
+
+
 def main() -> None:
-    """Train, and write ``adapter.safetensors`` (float16) and ``scores.npy`` of the validation rows."""
+    """Train, and write ``adapter.safetensors`` (float16); or write the scores of ``--tell``."""
     args = _arguments()
     import torch
-    from safetensors.numpy import load_file, save_file
+    from safetensors.numpy import load_file
     from tokenizers import Tokenizer
 
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
-    rng = random.Random(args.order)  # noqa: S311 - order of batches, not a secret
     tokenizer = Tokenizer.from_file(str(args.base / "tokenizer.json"))
     tokenizer.enable_truncation(MAX_TOKENS)
     tokenizer.no_padding()
-    train = _read(args.train, tokenizer)
-    valid = _read(args.valid, tokenizer) if args.valid else []
+    model = build(
+        load_file(args.base / "model.safetensors"),
+        rank=args.rank, first_layer=args.first_layer, half=args.half, drop=args.drop,
+    )  # fmt: skip
+    if args.begin:
+        model.begin_from(args.begin)
+    rows = _read(args.train, tokenizer)
+    if args.tell:
+        asked = [ids for row in rows for ids in row["ids"][:TAUGHT_COPIES]]
+        np.save(args.tell, _scores(model, asked, args.half).astype(np.float16))
+    else:
+        _tune(model, rows, _read(args.valid, tokenizer) if args.valid else [], args)
 
-    model = _model(load_file(args.base / "model.safetensors"), args)
+
+def _tune(model: Any, rows: list[dict[str, Any]], valid: list[dict[str, Any]], args: Any) -> None:
+    import torch
+    from safetensors.numpy import save_file
+
+    if args.taught:
+        _put_beside(rows, np.load(args.taught).astype(np.float32))
+    rng = random.Random(args.order)  # noqa: S311 - order of batches, not a secret
     grown = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(grown, lr=args.rate, weight_decay=0.01)
-    steps = args.epochs * math.ceil(len(train) / args.batch)
+    steps = args.epochs * math.ceil(len(rows) / args.batch)
     warm = max(1, steps // 16)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min((step + 1) / warm, max(0.02, (steps - step) / (steps - warm)))
@@ -56,9 +81,9 @@ def main() -> None:
     for epoch in range(args.epochs):
         began, total, seen = time.monotonic(), 0.0, 0
         model.train()
-        for batch in _batches(train, args, rng):
+        for batch in _batches(rows, args, rng):
             with torch.autocast("cpu", torch.bfloat16, enabled=args.half):
-                out = model(*_tensors(batch)).float()
+                out = model(*_tensors([row["now"] for row in batch], model.padding)).float()
             loss = _loss(out, batch, args)
             optimiser.zero_grad()
             loss.backward()
@@ -71,16 +96,10 @@ def main() -> None:
             "epoch": epoch + 1, "loss": round(total / seen, 4), "seconds": round(time.monotonic() - began),
         }  # fmt: skip
         if valid:
-            line |= _figures(_scores(model, valid), valid)
+            line |= _figures(_scores(model, [row["ids"][0] for row in valid], args.half), valid)
         print(json.dumps(line), flush=True)  # noqa: T201
     args.out.mkdir(parents=True, exist_ok=True)
-    save_file(
-        {name: array.astype(np.float16) for name, array in model.grown_arrays().items()},
-        args.out / "adapter.safetensors",
-        metadata={"rank": str(args.rank)},
-    )
-    if valid:
-        np.save(args.out / "scores.npy", _scores(model, valid))
+    save_file(model.grown(), args.out / "adapter.safetensors", metadata={"rank": str(args.rank)})
 
 
 def _arguments() -> argparse.Namespace:
@@ -90,7 +109,11 @@ def _arguments() -> argparse.Namespace:
     )
     parser.add_argument("--train", type=Path, required=True)
     parser.add_argument("--valid", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--tell", type=Path, help="train nothing; write the scores of --train here")
+    parser.add_argument("--begin", type=Path, help="the adapter to begin from")
+    parser.add_argument("--taught", type=Path, help="scores of the teachers, as --tell writes them")
+    parser.add_argument("--soft", type=float, default=0.7, help="share of the teachers beside the labels")
     parser.add_argument("--seed", type=int, default=7, help="of the adapter's first values")
     parser.add_argument("--order", type=int, default=7, help="of the order and the noise of the messages")
     parser.add_argument("--epochs", type=int, default=6)
@@ -122,56 +145,95 @@ def _batches(rows: list[dict[str, Any]], args: Any, rng: random.Random) -> Itera
     drawn = []
     for row in rows:
         copy = 0 if rng.random() < args.clean or len(row["ids"]) == 1 else rng.randrange(1, len(row["ids"]))
-        drawn.append({**row, "now": row["ids"][copy]})
+        drawn.append({**row, "now": row["ids"][copy], "copy": copy})
     drawn.sort(key=lambda row: len(row["now"]) + rng.random() * 4)
     batches = [drawn[i : i + args.batch] for i in range(0, len(drawn), args.batch)]
     rng.shuffle(batches)
     yield from batches
 
 
-def _tensors(batch: list[dict[str, Any]]) -> tuple[Any, Any]:
+def _put_beside(rows: list[dict[str, Any]], told: np.ndarray) -> None:
+    """Give each message what its teachers made of it; only the copies they were asked about are read."""
+    start = 0
+    for row in rows:
+        row["ids"] = row["ids"][:TAUGHT_COPIES]
+        row["told"] = told[start : start + len(row["ids"])]
+        start += len(row["ids"])
+    if start != len(told):
+        raise SystemExit(f"The teachers were asked about {len(told)} messages, and here are {start}.")
+
+
+def _tensors(texts: list[list[int]], padding: int) -> tuple[Any, Any]:
     import torch
 
-    longest = max(len(row["now"]) for row in batch)
-    ids = torch.zeros(len(batch), longest, dtype=torch.long)
-    mask = torch.zeros(len(batch), longest)
-    for i, row in enumerate(batch):
-        ids[i, : len(row["now"])] = torch.tensor(row["now"])
-        mask[i, : len(row["now"])] = 1
+    longest = max(map(len, texts))
+    ids = torch.full((len(texts), longest), padding, dtype=torch.long)
+    mask = torch.zeros(len(texts), longest)
+    for i, text in enumerate(texts):
+        ids[i, : len(text)] = torch.tensor(text)
+        mask[i, : len(text)] = 1
     return ids, mask
 
 
 def _loss(out: Any, batch: list[dict[str, Any]], args: Any) -> Any:
     import torch
+
+    hard = _by_labels(out, batch, args)
+    if "told" not in batch[0]:
+        return hard
+    told = torch.tensor(np.stack([row["told"][row["copy"]] for row in batch]))
+    return args.soft * _by_teachers(out, told, args) + (1 - args.soft) * hard
+
+
+def _by_labels(out: Any, batch: list[dict[str, Any]], args: Any) -> Any:
+    import torch
     import torch.nn.functional as f
 
     level = torch.tensor([row["level"] for row in batch])
     weight = torch.tensor([row["weight"] for row in batch]) * torch.tensor(LEVEL_COST)[level]
-    levels = f.cross_entropy(out[:, :LEVELS], level, label_smoothing=args.smooth, reduction="none")
-    # The line between concern and high decides whether a person comes: it is learned once more, alone.
-    edge = torch.logsumexp(out[:, 2:LEVELS], 1) - torch.logsumexp(out[:, :2], 1)
+    levels = f.cross_entropy(out[:, _LEVEL], level, label_smoothing=args.smooth, reduction="none")
     raised = (level >= 2).float() * (1 - args.smooth) + args.smooth / 2
-    edges = f.binary_cross_entropy_with_logits(edge, raised, reduction="none")
+    edges = f.binary_cross_entropy_with_logits(_edge(out), raised, reduction="none")
     named = torch.zeros(len(batch), CATEGORIES)
     for i, row in enumerate(batch):
         named[i, row["categories"]] = 1
-    categories = f.binary_cross_entropy_with_logits(
-        out[:, LEVELS : LEVELS + CATEGORIES], named, reduction="none"
-    ).sum(1)
+    categories = f.binary_cross_entropy_with_logits(out[:, _CATEGORY], named, reduction="none").sum(1)
     about = torch.tensor([row["about"] for row in batch])
-    abouts = f.cross_entropy(
-        out[:, LEVELS + CATEGORIES :], about, label_smoothing=args.smooth, reduction="none"
-    )
+    abouts = f.cross_entropy(out[:, _ABOUT], about, label_smoothing=args.smooth, reduction="none")
     total = levels + 0.7 * edges + args.category * categories + 0.3 * abouts
-    return (total * weight).sum() / weight.sum()
+    return (total * weight).sum() / weight.sum().clamp(min=1e-6)  # a batch may hold unlabelled ones only
 
 
-def _scores(model: Any, rows: list[dict[str, Any]]) -> np.ndarray:
+def _by_teachers(out: Any, told: Any, args: Any) -> Any:
+    import torch.nn.functional as f
+
+    chances = (told[:, _LEVEL] / HEAT).softmax(1)
+    levels = -(chances * (out[:, _LEVEL] / HEAT).log_softmax(1)).sum(1) * HEAT
+    edges = f.binary_cross_entropy_with_logits(_edge(out), _edge(told).sigmoid(), reduction="none")
+    likely = told[:, _CATEGORY].sigmoid()
+    categories = f.binary_cross_entropy_with_logits(out[:, _CATEGORY], likely, reduction="none").sum(1)
+    abouts = -(told[:, _ABOUT].softmax(1) * out[:, _ABOUT].log_softmax(1)).sum(1)
+    return (levels + 0.7 * edges + args.category * categories + 0.3 * abouts).mean()
+
+
+def _edge(scores: Any) -> Any:
+    """The line between concern and high decides whether a person comes: it is learned once more, alone."""
+    import torch
+
+    return torch.logsumexp(scores[:, 2:LEVELS], 1) - torch.logsumexp(scores[:, :2], 1)
+
+
+def _scores(model: Any, texts: list[list[int]], half: bool) -> np.ndarray:
     import torch
 
     model.eval()
-    with torch.no_grad():
-        return np.stack([model(*_tensors([{"now": row["ids"][0]}]))[0].numpy() for row in rows])
+    order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
+    found = np.empty((len(texts), OUTPUTS), dtype=np.float32)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=half):
+        for start in range(0, len(order), 48):
+            part = order[start : start + 48]
+            found[part] = model(*_tensors([texts[i] for i in part], model.padding)).float().numpy()
+    return found
 
 
 def _figures(scores: np.ndarray, rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -198,103 +260,6 @@ def _figures(scores: np.ndarray, rows: list[dict[str, Any]]) -> dict[str, float]
         "category_in_3": round(float(np.mean(named)), 4),
         "about": round(float(about[level >= 1].mean()), 4),
     }
-
-
-def _model(weights: dict[str, np.ndarray], args: Any) -> Any:
-    import torch
-    import torch.nn.functional as f
-    from torch import nn
-
-    class Adapted(nn.Module):
-        """A frozen dense layer with a low-rank addition (Hu et al. 2021)."""
-
-        def __init__(self, name: str, adapted: bool) -> None:
-            super().__init__()
-            self.register_buffer("weight", torch.tensor(weights[f"{name}.weight"]))
-            self.register_buffer("bias", torch.tensor(weights[f"{name}.bias"]))
-            # Kept beside the full weight: converting it at every step would cost as much as using it.
-            self.register_buffer("short", self.weight.bfloat16() if args.half else None)
-            self.adapted = adapted
-            if adapted:
-                wide, deep = self.weight.shape
-                self.down = nn.Parameter(torch.randn(args.rank, deep) / deep**0.5)
-                self.up = nn.Parameter(torch.zeros(wide, args.rank))
-
-        def forward(self, x: Any) -> Any:
-            weight = self.short if self.training and self.short is not None else self.weight
-            out = f.linear(x, weight, self.bias)
-            # No dropout here: on a processor it takes longer than the multiplications.
-            return out + f.linear(f.linear(x, self.down), self.up) if self.adapted else out
-
-    class Norm(nn.Module):
-        def __init__(self, name: str) -> None:
-            super().__init__()
-            self.register_buffer("weight", torch.tensor(weights[f"{name}.weight"]))
-            self.register_buffer("bias", torch.tensor(weights[f"{name}.bias"]))
-
-        def forward(self, x: Any) -> Any:
-            return f.layer_norm(x, (WIDTH,), self.weight, self.bias, 1e-12)
-
-    class Encoder(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.register_buffer("words", torch.tensor(weights["embeddings.word_embeddings.weight"]))
-            positions = weights["embeddings.position_embeddings.weight"]
-            kind = weights["embeddings.token_type_embeddings.weight"][0]
-            self.register_buffer("positions", torch.tensor(positions + kind))
-            self.norm = Norm("embeddings.LayerNorm")
-            self.names: list[str] = []
-            self.parts = nn.ModuleDict()
-            for layer in range(LAYERS):
-                for target in TARGETS:
-                    name = f"encoder.layer.{layer}.{target}"
-                    self.parts[name.replace(".", "-")] = Adapted(name, layer >= args.first_layer)
-                    self.names.append(name)
-                for target in ("attention.output.LayerNorm", "output.LayerNorm"):
-                    name = f"encoder.layer.{layer}.{target}"
-                    self.parts[name.replace(".", "-")] = Norm(name)
-            self.heads = nn.Linear(WIDTH, LEVELS + CATEGORIES + ABOUTS)
-
-        def forward(self, ids: Any, mask: Any) -> Any:
-            x = self.norm(f.embedding(ids, self.words) + self.positions[: ids.shape[1]])
-            seen = mask[:, None, None, :] > 0
-            for layer in range(LAYERS):
-                x = self._layer(x, seen, f"encoder-layer-{layer}-")
-            pooled = (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
-            # Unit length as published, times its usual size, so that the heads learn at the same rate.
-            pooled = f.normalize(pooled.float(), dim=-1) * WIDTH**0.5
-            return self.heads(f.dropout(pooled, args.drop, self.training))
-
-        def _layer(self, x: Any, seen: Any, name: str) -> Any:
-            part = self.parts
-
-            def by_head(y: Any) -> Any:
-                return y.view(*y.shape[:2], HEADS, -1).transpose(1, 2)
-
-            query, key, value = (
-                by_head(part[f"{name}attention-self-{kind}"](x)) for kind in ("query", "key", "value")
-            )
-            # By hand: the backward pass of torch's own attention took 70% of a step on two cores.
-            shares = (query @ key.transpose(2, 3) * (WIDTH // HEADS) ** -0.5).masked_fill(~seen, -1e4)
-            mixed = shares.softmax(-1).to(value.dtype) @ value
-            mixed = mixed.transpose(1, 2).reshape(x.shape)
-            x = part[f"{name}attention-output-LayerNorm"](x + part[f"{name}attention-output-dense"](mixed))
-            inner = f.gelu(part[f"{name}intermediate-dense"](x))
-            return part[f"{name}output-LayerNorm"](x + part[f"{name}output-dense"](inner))
-
-        def grown_arrays(self) -> dict[str, np.ndarray]:
-            found = {}
-            for name in self.names:
-                dense = self.parts[name.replace(".", "-")]
-                if dense.adapted:
-                    found[f"{name}.down"] = dense.down.detach().numpy()
-                    found[f"{name}.up"] = dense.up.detach().numpy()
-            # The size of the pooled vector is folded in: at run time it has length 1.
-            found["heads.weight"] = self.heads.weight.detach().numpy() * WIDTH**0.5
-            found["heads.bias"] = self.heads.bias.detach().numpy()
-            return found
-
-    return Encoder()
 
 
 if __name__ == "__main__":
