@@ -243,8 +243,12 @@ def test_two_tabs_share_one_conversation_and_one_exit(
     assert second.url == "about:blank"
     first.goto("/")
     expect(bubbles(first)).to_have_count(0)
-    with core.store.read() as uow:
-        assert uow.session.query(Conversation).one().session_hash is None  # the gateway took the beacon
+
+    def left() -> bool:
+        with core.store.read() as uow:
+            return uow.session.query(Conversation).one().session_hash is None
+
+    eventually(left)  # the gateway took the beacon
 
 
 def test_leaving_in_a_dialog_while_a_message_is_read_out_blanks_first_and_stops_the_voice(
