@@ -82,7 +82,7 @@ def test_an_address_is_known_by_a_hash_that_changes_every_hour(core):
     clock = SimpleNamespace(settings=core.settings, store=core.store, now=lambda: moment)
     counted._core = clock
     before = counted.caller_at("203.0.113.7")
-    assert before == counted.caller_at("203.0.113.7") and "203" not in before
+    assert before == counted.caller_at("203.0.113.7") and "203.0.113.7" not in before
     clock.now = lambda: later
     assert counted.caller_at("203.0.113.7") != before
 

@@ -251,6 +251,21 @@ def test_two_tabs_share_one_conversation_and_one_exit(
     eventually(left)  # the gateway took the beacon
 
 
+def test_who_writes_before_the_page_has_asked_whose_it_is_is_in_a_chat_all_the_same(page: Page) -> None:
+    held: list = []
+    page.route("**/api/transcript", lambda route: held.append((route, route.fetch())))
+    opened(page)
+    eventually(lambda: page.evaluate("1") and held)  # the held answer comes in while the page is asked
+    write(page, "hello")
+    expect(bubbles(page).last).to_have_text("Tell me more.")
+    route, answer = held[0]
+    assert answer.status == 401
+    with page.expect_response("**/api/transcript"):
+        route.fulfill(response=answer)
+    page.get_by_text("More", exact=True).click()
+    expect(page.get_by_role("button", name="Delete this chat")).to_be_visible()
+
+
 def test_leaving_in_a_dialog_while_a_message_is_read_out_blanks_first_and_stops_the_voice(
     page: Page, gateway: Gateway
 ) -> None:

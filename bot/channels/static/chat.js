@@ -356,5 +356,7 @@ setUpLook(() => {
   showState(standing ?? { owner: "bot" });
   log.toEndIfThere();
 });
-tabs?.addEventListener("message", () => !talking && outbox.empty && goOn());
-if (!takeOver()) goOn().then((found) => found || document.body.classList.replace("talking", "fresh"));
+// Asking takes its time on a slow line: who has written meanwhile has begun, whatever the answer says.
+const begun = () => talking || !outbox.empty;
+tabs?.addEventListener("message", () => begun() || goOn());
+if (!takeOver()) goOn().then((found) => found || begun() || document.body.classList.replace("talking", "fresh"));
