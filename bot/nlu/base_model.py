@@ -29,6 +29,9 @@ _CHECKED = {"model.safetensors": WEIGHTS_SHA256, "tokenizer.json": TOKENIZER_SHA
 _LEGAL = ("LICENSE", "NOTICE")
 _FOLDER_IN_WHEEL = "sentence-transformers__all-MiniLM-L6-v2"
 
+#: What follows a dense layer's name where the largest inputs of its channels are kept (bot/nlu/smoothing.py).
+RANGE = ".range"
+
 Progress = Callable[[str], None]
 
 
@@ -99,7 +102,8 @@ def merge_adapter(weights: Mapping[str, np.ndarray], adapter: Path) -> dict[str,
     Args:
         weights: from :func:`load_weights`.
         adapter: a safetensors file with ``<layer>.down`` and ``<layer>.up`` for each tuned dense layer, and
-            ``heads.weight`` and ``heads.bias``, float16.
+            ``heads.weight`` and ``heads.bias``, float16; and, for :mod:`bot.nlu.smoothing`,
+            ``<layer>.range``.
 
     Raises:
         EncoderError: the file is missing, unreadable, or made for other weights.
@@ -110,6 +114,7 @@ def merge_adapter(weights: Mapping[str, np.ndarray], adapter: Path) -> dict[str,
     try:
         grown = {name: array.astype("float32") for name, array in load_file(adapter).items()}
         merged = {**weights, "heads.weight": grown["heads.weight"], "heads.bias": grown["heads.bias"]}
+        merged |= {name: array for name, array in grown.items() if name.endswith(RANGE)}
         for name in grown:
             if name.endswith(".down"):
                 layer = name.removesuffix(".down")

@@ -46,16 +46,12 @@ class Encoder:
         Raises:
             FileNotFoundError: a file is missing.
         """
-        # Heavy libraries, loaded with the first encoder rather than with this module.
+        # A heavy library, loaded with the first encoder rather than with this module.
         import onnxruntime
-        from tokenizers import Tokenizer
 
         for name in ("tokenizer.json", "model.onnx"):
             if not (folder / name).is_file():
                 raise FileNotFoundError(f"{folder / name} is missing: run the set-up (earshot setup)")
-        tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-        tokenizer.enable_truncation(MAX_TOKENS)
-        tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -65,7 +61,7 @@ class Encoder:
         session = onnxruntime.InferenceSession(
             str(folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
         )
-        return cls(tokenizer, session)
+        return cls(read_tokenizer(folder), session)
 
     def encode(self, texts: Sequence[str], batch_size: int = 1) -> np.ndarray:
         """One row of length 1 for each text, float32 [n, 384]. Any string will do, the empty one too.
@@ -101,6 +97,16 @@ class Encoder:
         ids = np.array([self._tokenizer.encode(_readable(text)).ids], dtype=np.int64)
         inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
         return self._session.run(["scores"], inputs)[0][0]
+
+
+def read_tokenizer(folder: Path) -> tokenizers.Tokenizer:
+    """The word pieces of the encoder in ``folder``, cut at :data:`MAX_TOKENS`."""
+    from tokenizers import Tokenizer
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.enable_truncation(MAX_TOKENS)
+    tokenizer.no_padding()
+    return tokenizer
 
 
 def _readable(text: str) -> str:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from bot.nlu.base_model import RANGE
+from bot.nlu.smoothing import channel_scales
+
 if TYPE_CHECKING:
     import onnx
 
@@ -47,8 +50,14 @@ class _Graph:
     def ints(self, name: str, *values: int) -> str:
         return self.constant(name, np.array(values, dtype=np.int64))
 
-    def dense(self, x: str, name: str, weight: np.ndarray, bias: np.ndarray) -> str:
-        """``x @ weight + bias``; weight is [in, out]."""
+    def dense(
+        self, x: str, name: str, weight: np.ndarray, bias: np.ndarray, largest: np.ndarray | None = None
+    ) -> str:
+        """``x @ weight + bias``; weight is [in, out]. ``largest`` of each input smooths it for 8 bits."""
+        if largest is not None:
+            scales = channel_scales(weight, largest)
+            weight = weight * scales[:, None]
+            x = self.one("Mul", x, self.constant(f"{name}.smooth", 1 / scales), name=f"{name}.smoothed")
         product = self.one("MatMul", x, self.constant(f"{name}.weight", weight), name=f"{name}.matmul")
         return self.one("Add", product, self.constant(f"{name}.bias", bias), name=f"{name}.out")
 
@@ -147,11 +156,9 @@ def _attention_bias(graph: _Graph, mask: str) -> str:
 
 def _layer(graph: _Graph, x: str, bias: str, name: str, weights: Mapping[str, np.ndarray]) -> str:
     attended = _attention(graph, x, bias, f"{name}.attention", weights)
-    inner = f"{name}.intermediate.dense"
-    wide = graph.dense(attended, inner, weights[f"{inner}.weight"].T, weights[f"{inner}.bias"])
+    wide = _dense(graph, attended, f"{name}.intermediate.dense", weights)
     wide = graph.gelu(wide, f"{name}.gelu")
-    outer = f"{name}.output.dense"
-    narrow = graph.dense(wide, outer, weights[f"{outer}.weight"].T, weights[f"{outer}.bias"])
+    narrow = _dense(graph, wide, f"{name}.output.dense", weights)
     total = graph.one("Add", narrow, attended, name=f"{name}.sum")
     return graph.layer_norm(total, f"{name}.output.LayerNorm", weights)
 
@@ -165,7 +172,7 @@ def _attention(graph: _Graph, x: str, bias: str, name: str, weights: Mapping[str
     scale = np.float32((WIDTH // HEADS) ** -0.5)
     packed[:, :WIDTH] *= scale
     packed_bias[:WIDTH] *= scale
-    together = graph.dense(x, f"{name}.qkv", packed, packed_bias)
+    together = graph.dense(x, f"{name}.qkv", packed, packed_bias, weights.get(f"{name}.qkv{RANGE}"))
 
     heads = graph.ints(f"{name}.heads", 0, 0, 3 * HEADS, WIDTH // HEADS)
     split = graph.one("Reshape", together, heads, name=f"{name}.split_heads")
@@ -182,10 +189,14 @@ def _attention(graph: _Graph, x: str, bias: str, name: str, weights: Mapping[str
     mixed = graph.one("Transpose", mixed, name=f"{name}.by_token", perm=[0, 2, 1, 3])
     mixed = graph.one("Reshape", mixed, graph.ints(f"{name}.width", 0, 0, WIDTH), name=f"{name}.joined")
 
-    out = f"{name}.output.dense"
-    projected = graph.dense(mixed, out, weights[f"{out}.weight"].T, weights[f"{out}.bias"])
+    projected = _dense(graph, mixed, f"{name}.output.dense", weights)
     total = graph.one("Add", projected, x, name=f"{name}.sum")
     return graph.layer_norm(total, f"{name}.output.LayerNorm", weights)
+
+
+def _dense(graph: _Graph, x: str, name: str, weights: Mapping[str, np.ndarray]) -> str:
+    weight, bias = weights[f"{name}.weight"].T, weights[f"{name}.bias"]
+    return graph.dense(x, name, weight, bias, weights.get(f"{name}{RANGE}"))
 
 
 def _pool(graph: _Graph, x: str, mask: str) -> None:

@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 
 from bot.cache import cache_dir
-from bot.nlu import base_model
-from bot.nlu.base_model import FetchError, TamperedError, fetch_base, load_weights
-from bot.nlu.encoder import MAX_TOKENS, Encoder
+from bot.nlu import base_model, encoder_build
+from bot.nlu.base_model import RANGE, FetchError, TamperedError, fetch_base, load_weights, merge_adapter
+from bot.nlu.encoder import MAX_TOKENS, Encoder, read_tokenizer
 from bot.nlu.encoder_build import NotBuiltError, build_base, built_base
 from bot.nlu.encoder_graph import build_graph
+from bot.nlu.smoothing import measure_ranges
+from bot.risk.statistical_layer import ADAPTER
 
 SENTENCES = [
     "i dont really want to go home tonight, my stepdad hits me when hes had a drink",
@@ -89,13 +91,11 @@ def forward(weights: dict[str, np.ndarray], ids: list[int]) -> np.ndarray:
 
 def test_the_graph_computes_what_the_weights_say(folder, weights) -> None:
     import onnxruntime
-    from tokenizers import Tokenizer
 
     session = onnxruntime.InferenceSession(
         build_graph(weights).SerializeToString(), providers=["CPUExecutionProvider"]
     )
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_padding()
+    tokenizer = read_tokenizer(folder)
     # All in one padded batch: padding must not change a text.
     ids = [tokenizer.encode(sentence).ids for sentence in SENTENCES]
     padded = np.zeros((len(ids), max(map(len, ids))), dtype=np.int64)
@@ -114,6 +114,37 @@ def test_eight_bits_say_nearly_the_same_as_thirty_two(encoder, weights) -> None:
     cosines = (exact * encoder.encode(SENTENCES)).sum(axis=1)
     assert cosines.mean() > 0.98
     assert cosines.min() > 0.97
+
+
+def test_smoothing_leaves_the_tuned_encoder_as_it_is_and_loses_less_of_it_in_eight_bits(
+    folder, weights, tmp_path
+) -> None:
+    import onnxruntime
+
+    tokenizer = read_tokenizer(folder)
+    smoothed = merge_adapter(weights, ADAPTER)
+    plain = {name: array for name, array in smoothed.items() if not name.endswith(RANGE)}
+    measured = measure_ranges(smoothed, tokenizer, SENTENCES[:2])
+    assert len(measured) == 6 * 4  # four dense layers in each of six
+    assert measured.keys() == smoothed.keys() - plain.keys()
+
+    def read(weights: dict[str, np.ndarray], eight: bool) -> np.ndarray:
+        path = tmp_path / "model.onnx"
+        if eight:
+            encoder_build._quantise(weights, path)
+        else:
+            path.write_bytes(build_graph(weights).SerializeToString())
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        found = []
+        for text in SENTENCES:
+            ids = np.array([tokenizer.encode(text).ids], dtype=np.int64)
+            found.append(session.run(["scores"], {"input_ids": ids, "attention_mask": ids * 0 + 1})[0][0])
+        return np.array(found)
+
+    exact = read(plain, eight=False)
+    assert np.abs(read(smoothed, eight=False) - exact).max() < 1e-3
+    rough, better = (np.abs(read(each, eight=True) - exact).mean() for each in (plain, smoothed))
+    assert 0 < better < 0.8 * rough
 
 
 def test_like_meanings_are_closer_than_unlike_ones(encoder) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from bot.nlu.base_model import TamperedError
+from bot.cache import cache_dir
+from bot.nlu.base_model import TamperedError, fetch_base
 from bot.risk.detector import DATA_DIR, Detector
 from bot.risk.training import teacher, trainer
 from bot.risk.training.data import VALIDATION_SHARE, examples, held_out, prepare, unlabelled
 from bot.risk.training.network import buckets
+from bot.risk.training.swaps import neighbours, swapped
 
 
 @pytest.fixture(scope="module")
@@ -42,6 +44,24 @@ def test_what_teachers_are_asked_besides_is_of_the_messages_and_has_no_label(row
         (text,) = line["copies"]
         assert line["weight"] == 0 and 5 <= len(text.split()) < 70
         assert set(re.findall(r"\w+", text)) <= known
+
+
+def test_words_give_way_to_words_used_like_them(rows) -> None:
+    base = fetch_base(cache_dir())
+    near = neighbours(base, {"Mum,", "knife", "tonight", "xqzt"})
+    assert near.keys() == {"mum", "knife", "tonight"}
+    assert "mom" in near["mum"] and "blade" in near["knife"] and "mum" not in near["mum"]
+
+    near = neighbours(base, {word for row in rows for word in row["copies"][0].split()})
+    asked = swapped(rows, near, 7, most=90)
+    assert len(asked) == 90 and asked == swapped(rows, near, 7, most=90) != swapped(rows, near, 8, most=90)
+    plain = {row["copies"][0] for row in rows}
+    others = {word for words in near.values() for word in words}
+    known = {word.strip(".,!?").lower() for text in plain for word in text.split()}
+    for line in asked:
+        (text,) = line["copies"]
+        assert line["weight"] == 0 and text not in plain
+        assert {word.strip(".,!?").lower() for word in text.split()} <= known | others
 
 
 def test_near_places_have_a_row_of_their_own_and_far_ones_share_the_last() -> None:

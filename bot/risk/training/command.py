@@ -4,7 +4,8 @@
    back. Everything below runs in a Python that has torch.
 2. A first adapter of the encoder Earshot runs, and one of a larger encoder, the teacher, learn the labels.
 3. Both are asked about the same messages, and about stretches and pairs of them that nobody labelled.
-4. The first adapter goes on learning, now from their mean as well: the pupil. It is what is kept.
+4. The first adapter goes on learning, now from their mean as well: the pupil. It is what is kept, with the
+   range of its numbers, which reading in 8 bits needs.
 5. The 8-bit encoder is built from it, and temperature and thresholds are chosen on what was kept back.
 6. Adapter and provenance are written together.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import subprocess
 import tempfile
@@ -25,9 +27,10 @@ from typing import Any
 import numpy as np
 
 from bot.cache import cache_dir
-from bot.nlu.base_model import WEIGHTS_SHA256, fetch_base, sha256_of
-from bot.nlu.encoder import Encoder
+from bot.nlu.base_model import WEIGHTS_SHA256, fetch_base, load_weights, merge_adapter, sha256_of
+from bot.nlu.encoder import Encoder, read_tokenizer
 from bot.nlu.encoder_build import build_base
+from bot.nlu.smoothing import measure_ranges
 from bot.risk.detector import DATA_DIR, Detector
 from bot.risk.labelled import Labelled
 from bot.risk.statistical_layer import ADAPTER, PROVENANCE, StatisticalLayer
@@ -42,6 +45,7 @@ from bot.risk.training.data import (
     prepare,
     unlabelled,
 )
+from bot.risk.training.swaps import neighbours, swapped
 from bot.risk.training.teacher import WEIGHTS_SHA256 as TEACHER_SHA256
 from bot.risk.training.teacher import fetch_teacher
 from bot.settings import ROOT
@@ -60,6 +64,8 @@ PUPIL = (*COMMON, "--epochs", "4", "--rate", "8e-4", "--soft", "0.7", "--clean",
 ASKED, TOLD = "asked.jsonl", "told.npy"
 #: The teacher's part in the mean that the pupil learns from.
 TEACHER_SHARE = 0.6
+#: Messages on which the range of the encoder's numbers is measured.
+MEASURED_ON = 1_000
 SEED = 7
 
 
@@ -119,13 +125,14 @@ def train_encoder(python: str, say: Say, seed: int = SEED, cache: Path | None = 
         say("The teacher learns")
         taught = run(teacher, TEACHER, "teacher")
         say("Both are asked")
-        _write_asked(work, seed)
+        _write_asked(work, base, seed)
         by_first = run(base, (*FIRST, *_telling(first)), "first", ASKED).with_name(TOLD)
         by_teacher = run(teacher, (*TEACHER, *_telling(taught)), "teacher", ASKED).with_name(TOLD)
         mean = TEACHER_SHARE * np.load(by_teacher) + (1 - TEACHER_SHARE) * np.load(by_first)
         np.save(work / TOLD, mean.astype(np.float16))
         say("The pupil learns")
         adapter = run(base, (*PUPIL, "--begin", str(first), "--taught", str(work / TOLD)), "pupil", ASKED)
+        _keep_ranges(adapter, base, work / "train.jsonl", seed)
         say("Choosing thresholds on the messages kept back")
         chosen = calibrate(adapter, work / "cache", base, words, [e.row for e in kept_back])
         provenance = {
@@ -146,11 +153,30 @@ def train_encoder(python: str, say: Say, seed: int = SEED, cache: Path | None = 
     return provenance
 
 
-def _write_asked(work: Path, seed: int) -> None:
-    with (work / "train.jsonl").open(encoding="utf-8") as file:
-        rows = [json.loads(line) for line in file]
+def _read_rows(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as file:
+        return [json.loads(line) for line in file]
+
+
+def _write_asked(work: Path, base: Path, seed: int) -> None:
+    rows = _read_rows(work / "train.jsonl")
+    near = neighbours(base, {word for row in rows for word in row["copies"][0].lower().split()})
     with (work / ASKED).open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row) + "\n" for row in [*rows, *unlabelled(rows, seed)])
+        for row in [*rows, *unlabelled(rows, seed), *swapped(rows, near, seed)]:
+            file.write(json.dumps(row) + "\n")
+
+
+def _keep_ranges(adapter: Path, base: Path, rows: Path, seed: int) -> None:
+    """Put beside the adapter's weights what :mod:`bot.nlu.smoothing` needs to know."""
+    from safetensors.numpy import load_file, save_file
+
+    texts = [row["copies"][0] for row in _read_rows(rows)]
+    random.Random(seed).shuffle(texts)  # noqa: S311 - a choice of messages, not a secret
+    grown = load_file(adapter)
+    measured = measure_ranges(
+        merge_adapter(load_weights(base), adapter), read_tokenizer(base), texts[:MEASURED_ON]
+    )
+    save_file({**grown, **measured}, adapter)
 
 
 def _telling(adapter: Path) -> tuple[str, ...]:
