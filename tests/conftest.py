@@ -16,6 +16,19 @@ from bot.conversation import DialogueDown
 from bot.settings import Settings
 from tests.standins.houses import move_in
 
+#: Fixtures of a real browser: with real processes the only tests that a busy machine can be too slow for.
+BROWSERS = {"browser", "chromium"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a browser or real processes get a second try; pytest's summary names each that needed one.
+
+    A test named there has a fault, or what it tests has: the race is to be found, not to be lived with.
+    """
+    for item in items:
+        if BROWSERS & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("journey"):
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
 
 def settings_in(folder: Path, keys: tuple[str, str]) -> Settings:
     """Settings of a house whose database lies in ``folder``."""
