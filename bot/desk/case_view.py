@@ -100,6 +100,8 @@ class CaseView:
     outcome_around: tuple[str, str]
     rising: bool
     do_not_tell: tuple[str, ...]
+    likely: tuple[str, ...]
+    perhaps: tuple[str, ...]
     factors: tuple[tuple[str, str], ...]
     signs: Mapping[str, tuple[Sign, ...]]
 
@@ -127,6 +129,7 @@ def case_view(uow: UnitOfWork, case: Handover, me: SignedIn, rota: Rota) -> Case
     written = tuple(notes.of(uow, case.id))
     mine = case.state == ACCEPTED and case.accepted_by == staff_id
     guests = opinions.asked(uow, case.id)
+    sure = likely(case)
     return CaseView(
         case=case,
         conversation=conversation,
@@ -148,7 +151,9 @@ def case_view(uow: UnitOfWork, case: Handover, me: SignedIn, rota: Rota) -> Case
         outcome_around=_around_outcome(uow, case, conversation, myself.name),
         rising=memory.rising,
         do_not_tell=tuple((case.details or {}).get(DO_NOT_TELL, "").splitlines()),
-        factors=tuple((code, FACTORS[code]) for code in suggest(map(Category, case.categories))),
+        likely=sure,
+        perhaps=tuple(c for c in case.categories if c not in sure),
+        factors=tuple((code, FACTORS[code]) for code in suggest(map(Category, sure))),
         signs=named(memory.signs, case.details or {}),
     )
 
@@ -182,6 +187,16 @@ def reasons(findings: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
     evidence = [e for finding in findings for e in Finding.from_dict(finding).evidence]
     evidence.sort(key=lambda e: -e.level.rank)
     return tuple(dict.fromkeys(_reason(e) for e in evidence))
+
+
+def likely(case: Handover) -> tuple[str, ...]:
+    """What the case is about: what phrases and answers tell of, and the first of what the encoder names.
+
+    The encoder names up to four kinds of harm; after the first they are guesses (docs/risk_model_card.md).
+    """
+    evidence = [e for finding in case.evidence or () for e in Finding.from_dict(finding).evidence]
+    told = [c.value for e in evidence for c in (e.categories[:1] if e.layer == "model" else e.categories)]
+    return tuple(dict.fromkeys(told)) or tuple(case.categories)
 
 
 def _reason(e: Evidence) -> Reason:

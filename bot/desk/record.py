@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from bot.casework import neglect, record
 from bot.casework.record import BadField, Saved
 from bot.desk.case import visible_case
-from bot.desk.case_view import lines
+from bot.desk.case_view import likely, lines
 from bot.messages import Sender
 from bot.risk.census import FACTORS, suggest
 from bot.risk.taxonomy import Category, Memory
@@ -100,7 +100,7 @@ def _show(
             said=[line for line in lines(uow, conversation) if line.sender == Sender.YOU.value],
             gone=_quoted_but_deleted(uow, case, values),
             signs=signs,
-            suggested=suggest(map(Category, case.categories)),
+            suggested=suggest(map(Category, likely(case))),
             factors=FACTORS,
             versions=record.versions(uow, case.id),
             theirs=conflict.theirs if conflict else None,

@@ -32,6 +32,23 @@ def test_the_page_shows_level_evidence_and_transcript(world):
     assert "Hillbrook School" in page
 
 
+def test_what_only_the_encoder_guesses_is_called_a_guess_and_suggests_no_census_factor(world):
+    told = "my stepdad hits me when hes had a drink"
+    named = (Category.PHYSICAL_ABUSE, Category.SUBSTANCE_MISUSE, Category.SEXUAL_ABUSE)
+    phrase = finding(told, "my stepdad hits me").evidence
+    guess = Evidence("model", "tuned encoder", told, 0, len(told), Level.HIGH, named)
+    talk = world.conversation()
+    case = world.opens(talk, Finding(Level.HIGH, named, About.SELF, (*phrase, guess)))
+    browser = world.at_desk("priya")
+    page = " ".join(browser.get(f"/desk/cases/{case}").text.split())
+    assert '<dt>What</dt><dd>physical abuse <span class="soft">perhaps also ' in page
+    assert "perhaps also drink or drugs, sexual abuse" in page
+    assert "18C physical abuse" in page and "19C" not in page
+    row = " ".join(browser.get("/desk/").text.split())
+    guessed = '<span class="soft">perhaps also drink or drugs, sexual abuse</span>'
+    assert f"<strong>Physical abuse</strong> {guessed}" in row
+
+
 def test_reading_a_case_is_in_the_audit_log(world):
     case = world.case()
     world.at_desk("priya").get(f"/desk/cases/{case}")
