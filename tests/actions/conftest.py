@@ -35,11 +35,11 @@ from actions import (
     worry,
 )
 from bot.bootstrap import Core
-from bot.messages import Channel, Sender
+from bot.messages import Sender
 from bot.risk.taxonomy import Memory
 from bot.settings import ROOT
-from bot.store.models import Conversation
 from bot.transcript import append
+from tests.standins.houses import begin_chat
 
 CONVERSATION = "c" * 32
 #: A Tuesday in term time: the schools' safe adults and the day team are there.
@@ -159,17 +159,7 @@ def child(core: Core, domain: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setattr(module, "core", lambda: core)
     with time_machine.travel(TUESDAY_NOON, tick=False):
         with core.uow() as uow:
-            uow.add(
-                Conversation(
-                    id=CONVERSATION,
-                    channel=Channel.WEB.value,
-                    owner="bot",
-                    next_seq=1,
-                    memory=Memory().to_dict(),
-                    created_at=core.now(),
-                    last_at=core.now(),
-                )
-            )
+            begin_chat(uow, core.now(), id=CONVERSATION)
             uow.commit()
         yield Child(core, domain)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,8 +17,9 @@ from bot.codes import new_code
 from bot.conversation import give_code
 from bot.custody.sealed import sealed_tables
 from bot.messages import Channel, Sender
-from bot.risk.taxonomy import About, Category, Evidence, Finding, Level, Memory
+from bot.risk.taxonomy import About, Category, Evidence, Finding, Level
 from bot.store.models import Conversation, DialogueState
+from tests.standins.houses import begin_chat
 
 #: In everything that a person says or is told in these tests, and nowhere else.
 MARKER = "quiet-heron-marker"
@@ -56,19 +56,14 @@ def talk(core: Core) -> Callable[..., Talk]:
     ) -> Talk:
         at = core.now() - timedelta(days=days)
         with core.uow() as uow:
-            row = Conversation(
-                id=secrets.token_hex(16),
-                channel=channel.value,
-                owner="bot",
-                next_seq=1,
-                memory=Memory().to_dict(),
+            row = begin_chat(
+                uow,
+                at,
+                channel,
                 wishes={"do_not_tell": [f"not my dad {MARKER}"]},
                 address=f"4711-{MARKER}" if channel is Channel.TELEGRAM else None,
                 place_id=place,
-                created_at=at,
-                last_at=at,
             )
-            uow.add(row)
             if working_code:
                 code = give_code(uow, row)  # argon2id takes its time
             else:

@@ -24,8 +24,9 @@ from bot.desk.sign_in import hash_password, make_link
 from bot.messages import Channel, Sender
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level
 from bot.settings import ROOT, Settings
-from bot.store.models import AuditEntry, Base, Conversation, Place, Shift, Staff
+from bot.store.models import AuditEntry, Base, Place, Shift, Staff
 from bot.store.uow import open_store
+from tests.standins.houses import begin_chat
 
 PASSWORD = "three wet umbrellas"
 DAYS = [1, 2, 3, 4, 5, 6, 7]
@@ -114,18 +115,7 @@ class World:
         """Somebody opens a chat."""
         now = self.core.now()
         with self.core.uow() as uow:
-            found = Conversation(
-                id=secrets.token_hex(16),
-                channel=channel.value,
-                owner="bot",
-                next_seq=1,
-                memory={},
-                place_id="hill",
-                safe_adult_id=safe_adult,
-                created_at=now,
-                last_at=now,
-            )
-            uow.add(found)
+            found = begin_chat(uow, now, channel, place_id="hill", safe_adult_id=safe_adult)
             transcript.say(uow, found, "utter_opening_hello", now)
             uow.commit()
             return found.id

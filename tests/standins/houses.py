@@ -23,17 +23,22 @@ def move_in(house: Core) -> None:
         uow.commit()
 
 
-def begin_chat(uow: UnitOfWork, at: datetime) -> Conversation:
-    """A web conversation that began at this time and in which nobody has said anything."""
-    row = Conversation(
-        id=secrets.token_hex(16),
-        channel=Channel.WEB.value,
-        owner="bot",
-        next_seq=1,
-        memory=Memory().to_dict(),
-        created_at=at,
-        last_at=at,
-    )
+def begin_chat(
+    uow: UnitOfWork, at: datetime, channel: Channel = Channel.WEB, **columns: object
+) -> Conversation:
+    """A conversation that began at this time and in which nobody has said anything.
+
+    Args:
+        uow: the caller commits.
+        at: when it began.
+        channel: where.
+        columns: of the row, besides or instead of what every new conversation has.
+    """
+    fresh = {
+        "id": secrets.token_hex(16), "owner": "bot", "next_seq": 1, "memory": Memory().to_dict(),
+        "created_at": at, "last_at": at,
+    }  # fmt: skip
+    row = Conversation(channel=channel.value, **{**fresh, **columns})
     uow.add(row)
     uow.session.flush()
     return row

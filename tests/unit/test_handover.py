@@ -13,9 +13,9 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 from bot import handover
 from bot.bootstrap import Core
 from bot.handover import AlreadyTaken, NotOnDuty, NotYours, WrongState
-from bot.messages import Channel
-from bot.risk.taxonomy import About, Category, Evidence, Finding, Level, Memory
-from bot.store.models import Conversation, Handover
+from bot.risk.taxonomy import About, Category, Evidence, Finding, Level
+from bot.store.models import Handover
+from tests.standins.houses import begin_chat
 
 #: A Tuesday in term time: the schools' safe adults and the day team are there.
 TUESDAY_NOON = datetime(2026, 11, 24, 12, 0, tzinfo=timezone.utc)
@@ -29,17 +29,7 @@ def told(level: Level = Level.HIGH, about: About = About.SELF) -> Finding:
 
 def new_conversation(core: Core, safe_adult: str | None = None) -> str:
     with core.uow() as uow:
-        row = Conversation(
-            id="c" * 32,
-            channel=Channel.WEB.value,
-            owner="bot",
-            next_seq=1,
-            memory=Memory().to_dict(),
-            safe_adult_id=safe_adult,
-            created_at=core.now(),
-            last_at=core.now(),
-        )
-        uow.add(row)
+        row = begin_chat(uow, core.now(), id="c" * 32, safe_adult_id=safe_adult)
         uow.commit()
         return row.id
 
