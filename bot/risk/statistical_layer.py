@@ -33,9 +33,9 @@ PROVENANCE = MODEL_DIR / "provenance.json"
 MOST_NAMED = 4
 
 #: Messages of this many words or more are read sentence by sentence, whatever the whole says.
-LONG = 40
-#: The same where the chance of harm in the whole lies between these: the sentences decide.
-OPEN_FROM, OPEN_TO = 0.03, 0.9
+LONG = 60
+#: The same where the chance of harm in the whole lies between these (tried: docs/risk_model_card.md).
+OPEN_FROM, OPEN_TO = 0.2, 0.45
 
 _LEVELS = tuple(Level)
 _CATEGORIES = tuple(Category)

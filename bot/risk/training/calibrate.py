@@ -20,13 +20,13 @@ from bot.risk.taxonomy import Evidence, Level
 __all__ = ["Case", "choose", "read_cases", "temperature"]
 
 #: What one wrong share costs when not every bar can be reached: a disclosure that is missed weighs most.
-_COSTS = {"sensitivity": 1.2, "immediate": 0.15, "specificity": 1.0, "over": 0.5}
+_COSTS = {"sensitivity": 1.3, "immediate": 0.15, "specificity": 1.0, "over": 0.5}
 _HIGH = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 _PART = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
 _IMMEDIATE = (0.3, 0.35, 0.4, 0.45, 0.5)
 _GUARDED = 0.98
 _CONCERN = 0.5
-_ABOVE = 0.85
+_ABOVE = 0.6
 _CATEGORY = 0.05
 _SHORT = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 _UNSURE = 0.3

@@ -3,7 +3,8 @@
 1. The messages are read, checked, and written as the encoder will read them; 12% of the scenarios are kept
    back. Everything below runs in a Python that has torch.
 2. A first adapter of the encoder Earshot runs, and one of a larger encoder, the teacher, learn the labels.
-3. Both are asked about the same messages, and about stretches and pairs of them that nobody labelled.
+3. Both are asked about the same messages, and about stretches and pairs of them, and copies with swapped
+   words, that nobody labelled.
 4. The first adapter goes on learning, now from their mean as well: the pupil. It is what is kept, with the
    range of its numbers, which reading in 8 bits needs.
 5. The 8-bit encoder is built from it, and temperature and thresholds are chosen on what was kept back.
@@ -55,11 +56,11 @@ __all__ = ["TrainingError", "calibrate", "find_python", "train_encoder"]
 Say = Callable[[str], None]
 
 #: Settings that measured best; the table of what was tried is in docs/risk_model_card.md.
-COMMON = ("--rank", "16", "--smooth", "0.1", "--clean", "0.3", "--category", "0.7", "--half")
-FIRST = (*COMMON, "--epochs", "4", "--rate", "8e-4")
+COMMON = ("--rank", "16", "--smooth", "0.1", "--category", "0.7", "--half")
+FIRST = (*COMMON, "--epochs", "4", "--rate", "8e-4", "--clean", "0.3")
 #: The upper half of the teacher's layers learn: as good as all, in two thirds of the time.
-TEACHER = (*COMMON, "--epochs", "3", "--rate", "4e-4", "--first-layer", "6")
-PUPIL = (*COMMON, "--epochs", "4", "--rate", "8e-4", "--soft", "0.7", "--clean", "0.5")
+TEACHER = (*COMMON, "--epochs", "3", "--rate", "4e-4", "--clean", "0.3", "--first-layer", "6")
+PUPIL = (*COMMON, "--epochs", "6", "--rate", "8e-4", "--soft", "0.7", "--clean", "0.5")
 #: What is asked of the teachers, and what they told, in the folder of a training.
 ASKED, TOLD = "asked.jsonl", "told.npy"
 #: The teacher's part in the mean that the pupil learns from.
@@ -97,7 +98,7 @@ def find_python(chosen: str | None) -> str:
 
 
 def train_encoder(python: str, say: Say, seed: int = SEED, cache: Path | None = None) -> dict[str, Any]:
-    """Train, calibrate, and write adapter and provenance. Takes more than an hour on two cores.
+    """Train, calibrate, and write adapter and provenance. Takes more than two hours on two cores.
 
     Returns:
         The provenance that was written.
