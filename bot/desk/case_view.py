@@ -184,9 +184,8 @@ def marked(text: str, finding: Finding) -> tuple[Segment, ...]:
 
 def reasons(findings: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
     """Why the level is what it is: the strongest evidence first, each once."""
-    evidence = [e for finding in findings for e in Finding.from_dict(finding).evidence]
-    evidence.sort(key=lambda e: -e.level.rank)
-    return tuple(dict.fromkeys(_reason(e) for e in evidence))
+    strongest = sorted(_evidence(findings), key=lambda e: -e.level.rank)
+    return tuple(dict.fromkeys(map(_reason, strongest)))
 
 
 def likely(case: Handover) -> tuple[str, ...]:
@@ -194,9 +193,16 @@ def likely(case: Handover) -> tuple[str, ...]:
 
     The encoder names up to four kinds of harm; after the first they are guesses (docs/risk_model_card.md).
     """
-    evidence = [e for finding in case.evidence or () for e in Finding.from_dict(finding).evidence]
-    told = [c.value for e in evidence for c in (e.categories[:1] if e.layer == "model" else e.categories)]
+    told = [
+        category.value
+        for e in _evidence(case.evidence or ())
+        for category in (e.categories[:1] if e.layer == "model" else e.categories)
+    ]
     return tuple(dict.fromkeys(told)) or tuple(case.categories)
+
+
+def _evidence(findings: Sequence[Mapping[str, Any]]) -> list[Evidence]:
+    return [e for finding in findings for e in Finding.from_dict(finding).evidence]
 
 
 def _reason(e: Evidence) -> Reason:

@@ -17,6 +17,7 @@ from bot.bootstrap import Core, build_core
 from bot.gateway.app import create_app
 from bot.store.models import Conversation, Message
 from tests.conftest import ScriptedDialogue
+from tests.standins.houses import has_left
 from tests.standins.served import eventually
 
 #: Bytes over the wire, headers too, until the page needs nothing more.
@@ -243,12 +244,7 @@ def test_two_tabs_share_one_conversation_and_one_exit(
     assert second.url == "about:blank"
     first.goto("/")
     expect(bubbles(first)).to_have_count(0)
-
-    def left() -> bool:
-        with core.store.read() as uow:
-            return uow.session.query(Conversation).one().session_hash is None
-
-    eventually(left)  # the gateway took the beacon
+    eventually(lambda: has_left(core))  # the gateway took the beacon
 
 
 def test_who_writes_before_the_page_has_asked_whose_it_is_is_in_a_chat_all_the_same(page: Page) -> None:

@@ -20,6 +20,7 @@ from bot.bootstrap import Core, build_core
 from bot.channels.embed import FRAME_COOKIE
 from bot.gateway.app import create_app
 from bot.store.models import Conversation
+from tests.standins.houses import has_left
 from tests.standins.served import eventually, served
 
 DISCLOSURE = "my stepdad hits me when hes had a drink"
@@ -84,12 +85,6 @@ def chat_frame(page: Page) -> FrameLocator:
 def conversations(core: Core) -> int:
     with core.store.read() as uow:
         return uow.session.query(Conversation).count()
-
-
-def session_is_over(core: Core) -> bool:
-    """Whether the browser's word that it left, sent in passing, has arrived."""
-    with core.store.read() as uow:
-        return uow.session.query(Conversation).one().session_hash is None
 
 
 def test_a_disclosure_in_a_frame_and_every_way_out_of_it(
@@ -164,7 +159,7 @@ def test_a_disclosure_in_a_frame_and_every_way_out_of_it(
     expect(page.locator("#weather")).to_be_visible()
     page.go_back()
     assert page.url == f"{school[1]}/away"
-    eventually(lambda: session_is_over(house))
+    eventually(lambda: has_left(house))
 
 
 def test_the_link_to_leave_goes_out_of_the_frame_before_scripts_arrive(
@@ -197,7 +192,7 @@ def test_shift_pressed_outside_the_frame_leaves_as_well(
     for _ in range(3):
         page.keyboard.press("Shift")
     page.wait_for_url(f"{school[1]}/away")
-    eventually(lambda: session_is_over(house))
+    eventually(lambda: has_left(house))
 
 
 def framed(url: str, token: str, **headers: str) -> dict[str, str]:

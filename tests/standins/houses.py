@@ -23,6 +23,12 @@ def move_in(house: Core) -> None:
         uow.commit()
 
 
+def has_left(house: Core) -> bool:
+    """Whether the only conversation's browser has left it; its word for that is sent in passing."""
+    with house.store.read() as uow:
+        return uow.session.query(Conversation).one().session_hash is None
+
+
 def begin_chat(
     uow: UnitOfWork, at: datetime, channel: Channel = Channel.WEB, **columns: object
 ) -> Conversation:

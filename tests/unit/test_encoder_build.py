@@ -19,8 +19,8 @@ from bot.nlu.base_model import RANGE, FetchError, TamperedError, fetch_base, loa
 from bot.nlu.encoder import MAX_TOKENS, Encoder, read_tokenizer
 from bot.nlu.encoder_build import NotBuiltError, build_base, built_base
 from bot.nlu.encoder_graph import build_graph
-from bot.nlu.smoothing import measure_ranges
 from bot.risk.statistical_layer import ADAPTER
+from bot.risk.training.ranges import measure_ranges
 
 SENTENCES = [
     "i dont really want to go home tonight, my stepdad hits me when hes had a drink",

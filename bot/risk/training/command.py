@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import subprocess
 import tempfile
@@ -28,10 +27,9 @@ from typing import Any
 import numpy as np
 
 from bot.cache import cache_dir
-from bot.nlu.base_model import WEIGHTS_SHA256, fetch_base, load_weights, merge_adapter, sha256_of
-from bot.nlu.encoder import Encoder, read_tokenizer
+from bot.nlu.base_model import WEIGHTS_SHA256, fetch_base, sha256_of
+from bot.nlu.encoder import Encoder
 from bot.nlu.encoder_build import build_base
-from bot.nlu.smoothing import measure_ranges
 from bot.risk.detector import DATA_DIR, Detector
 from bot.risk.labelled import Labelled
 from bot.risk.statistical_layer import ADAPTER, PROVENANCE, StatisticalLayer
@@ -46,6 +44,7 @@ from bot.risk.training.data import (
     prepare,
     unlabelled,
 )
+from bot.risk.training.ranges import keep_ranges
 from bot.risk.training.swaps import neighbours, swapped
 from bot.risk.training.teacher import WEIGHTS_SHA256 as TEACHER_SHA256
 from bot.risk.training.teacher import fetch_teacher
@@ -65,8 +64,6 @@ PUPIL = (*COMMON, "--epochs", "6", "--rate", "8e-4", "--soft", "0.7", "--clean",
 ASKED, TOLD = "asked.jsonl", "told.npy"
 #: The teacher's part in the mean that the pupil learns from.
 TEACHER_SHARE = 0.6
-#: Messages on which the range of the encoder's numbers is measured.
-MEASURED_ON = 1_000
 SEED = 7
 
 
@@ -133,7 +130,7 @@ def train_encoder(python: str, say: Say, seed: int = SEED, cache: Path | None = 
         np.save(work / TOLD, mean.astype(np.float16))
         say("The pupil learns")
         adapter = run(base, (*PUPIL, "--begin", str(first), "--taught", str(work / TOLD)), "pupil", ASKED)
-        _keep_ranges(adapter, base, work / "train.jsonl", seed)
+        keep_ranges(adapter, base, _read_rows(work / "train.jsonl"), seed)
         say("Choosing thresholds on the messages kept back")
         chosen = calibrate(adapter, work / "cache", base, words, [e.row for e in kept_back])
         provenance = {
@@ -161,23 +158,10 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
 
 def _write_asked(work: Path, base: Path, seed: int) -> None:
     rows = _read_rows(work / "train.jsonl")
-    near = neighbours(base, {word for row in rows for word in row["copies"][0].lower().split()})
+    near = neighbours(base, {word for row in rows for word in row["copies"][0].split()})
     with (work / ASKED).open("w", encoding="utf-8") as file:
         for row in [*rows, *unlabelled(rows, seed), *swapped(rows, near, seed)]:
             file.write(json.dumps(row) + "\n")
-
-
-def _keep_ranges(adapter: Path, base: Path, rows: Path, seed: int) -> None:
-    """Put beside the adapter's weights what :mod:`bot.nlu.smoothing` needs to know."""
-    from safetensors.numpy import load_file, save_file
-
-    texts = [row["copies"][0] for row in _read_rows(rows)]
-    random.Random(seed).shuffle(texts)  # noqa: S311 - a choice of messages, not a secret
-    grown = load_file(adapter)
-    measured = measure_ranges(
-        merge_adapter(load_weights(base), adapter), read_tokenizer(base), texts[:MEASURED_ON]
-    )
-    save_file({**grown, **measured}, adapter)
 
 
 def _telling(adapter: Path) -> tuple[str, ...]:

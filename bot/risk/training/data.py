@@ -29,6 +29,7 @@ __all__ = [
     "prepare",
     "training_files",
     "unlabelled",
+    "without_label",
 ]
 
 #: The share of scenarios kept back; all messages of one scenario stand on the same side.
@@ -162,5 +163,10 @@ def unlabelled(rows: Sequence[Mapping[str, Any]], seed: int, most: int = 15_000)
             pair = [row["copies"][0], other]
             rng.shuffle(pair)
             texts.append(". ".join(pair))
+    return without_label(texts, rng, most)
+
+
+def without_label(texts: list[str], rng: random.Random, most: int) -> list[dict[str, Any]]:
+    """At most so many of the texts, chosen by ``rng``, as lines of the trainer that only teachers judge."""
     rng.shuffle(texts)
     return [{"copies": [t], "level": 0, "categories": [], "about": 0, "weight": 0.0} for t in texts[:most]]

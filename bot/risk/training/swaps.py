@@ -15,6 +15,7 @@ import numpy as np
 
 from bot.nlu.base_model import load_weights
 from bot.nlu.encoder import read_tokenizer
+from bot.risk.training.data import without_label
 
 __all__ = ["neighbours", "swapped"]
 
@@ -29,7 +30,7 @@ def neighbours(base: Path, words: set[str]) -> dict[str, list[str]]:
 
     Args:
         base: folder with ``model.safetensors`` and ``tokenizer.json``.
-        words: in lower case, punctuation around them is ignored; those that are not one whole piece of the
+        words: their case and punctuation around them are ignored; those that are not one whole piece of the
             tokenizer are left out.
     """
     vocabulary = read_tokenizer(base).get_vocab()
@@ -60,9 +61,7 @@ def swapped(
     rng = random.Random(seed)  # noqa: S311 - a choice of words, not a secret
     texts = dict.fromkeys(_swap(row["copies"][0], near, rng) for _ in range(3) for row in rows)
     plain = {row["copies"][0] for row in rows}
-    chosen = [text for text in texts if text and text not in plain]
-    rng.shuffle(chosen)
-    return [{"copies": [t], "level": 0, "categories": [], "about": 0, "weight": 0.0} for t in chosen[:most]]
+    return without_label([text for text in texts if text and text not in plain], rng, most)
 
 
 def _swap(text: str, near: Mapping[str, Sequence[str]], rng: random.Random) -> str:
