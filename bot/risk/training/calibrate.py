@@ -19,17 +19,21 @@ from bot.risk.taxonomy import Evidence, Level
 
 __all__ = ["Case", "choose", "read_cases", "temperature"]
 
-#: What one wrong share costs when not every bar can be reached: a disclosure that is missed weighs most.
-_COSTS = {"sensitivity": 1.3, "immediate": 0.15, "specificity": 1.0, "over": 0.5}
-_HIGH = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
-_PART = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
+#: What one wrong share costs when not every bar can be reached: a disclosure that is missed weighs more than
+#: two false alarms. The curve is nearly flat: docs/risk_model_card.md.
+_COSTS = {"sensitivity": 2.2, "immediate": 0.15, "specificity": 1.0, "over": 0.5}
+#: Below the first of them the bot asks instead.
+_HIGH = (0.35, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+#: A sentence is read out of its context.
+_PART = (0.9, 0.95)
 _IMMEDIATE = (0.3, 0.35, 0.4, 0.45, 0.5)
-_GUARDED = 0.98
+_GUARDED = 0.9
 _CONCERN = 0.5
 _ABOVE = 0.6
 _CATEGORY = 0.05
-_SHORT = (0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-_UNSURE = 0.3
+#: Not below a half: what is said in the middle of a talk ("i have to go now") is not among the messages.
+_SHORT = (0.5, 0.6, 0.7, 0.8, 0.9)
+_UNSURE = 0.2
 
 
 @dataclass(frozen=True)
@@ -87,11 +91,11 @@ def figures(cases: Sequence[Case], at: Thresholds) -> dict[str, float]:
 
 def choose(cases: Sequence[Case]) -> tuple[Thresholds, dict[str, float]]:
     """The thresholds of least cost on these cases, and their figures."""
-    base = Thresholds(0.5, 0.7, 0.4, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, 0.75, _UNSURE)
-    # One after the other: where a person comes, the same of short messages, where 999 is said first.
+    base = Thresholds(0.5, 0.95, 0.3, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, 0.75, _UNSURE)
+    # One after the other: where a person comes, the same of one sentence alone, where 999 is said first.
     steps: tuple[Callable[[Thresholds], list[Thresholds]], ...] = (
-        lambda at: [replace(at, high=h, part=round(min(h + m, 0.97), 2)) for h, m in product(_HIGH, _PART)],
-        lambda at: [replace(at, short=short) for short in _SHORT],
+        lambda at: [replace(at, high=high, short=short) for high, short in product(_HIGH, _SHORT)],
+        lambda at: [replace(at, part=part) for part in _PART],
         lambda at: [replace(at, immediate=immediate) for immediate in _IMMEDIATE],
     )
     best, reached = base, figures(cases, base)
