@@ -31,9 +31,9 @@ _GUARDED = 0.9
 _CONCERN = 0.5
 _ABOVE = 0.6
 _CATEGORY = 0.05
-#: Not below a half: what is said in the middle of a talk ("i have to go now") is not among the messages.
-_SHORT = (0.5, 0.6, 0.7, 0.8, 0.9)
-_UNSURE = 0.2
+#: Not lower: what is said in the middle of a talk ("i have to go now") is not among the messages.
+_SHORT = (0.6, 0.7, 0.8, 0.9)
+_UNSURE = 0.3
 
 
 @dataclass(frozen=True)
