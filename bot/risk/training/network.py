@@ -72,7 +72,6 @@ def build(
     weights: Mapping[str, np.ndarray],
     *,
     rank: int,
-    first_layer: int = 0,
     half: bool = False,
     drop: float = 0.1,
 ) -> Any:
@@ -81,7 +80,6 @@ def build(
     Args:
         weights: the published arrays.
         rank: of the adapter.
-        first_layer: the lowest layer that gets one.
         half: multiply in bfloat16.
         drop: share of the pooled vector left out while it learns.
     """
@@ -94,23 +92,21 @@ def build(
     class Adapted(nn.Module):
         """A frozen dense layer with a low-rank addition."""
 
-        def __init__(self, name: str, adapted: bool) -> None:
+        def __init__(self, name: str) -> None:
             super().__init__()
             self.register_buffer("weight", torch.tensor(weights[f"{name}.weight"]))
             self.register_buffer("bias", torch.tensor(weights[f"{name}.bias"]))
             # Kept beside the full weight: converting it at every step would cost as much as using it.
             self.register_buffer("short", self.weight.bfloat16() if half else None)
-            self.adapted = adapted
-            if adapted:
-                wide, deep = self.weight.shape
-                self.down = nn.Parameter(torch.randn(rank, deep) / deep**0.5)
-                self.up = nn.Parameter(torch.zeros(wide, rank))
+            wide, deep = self.weight.shape
+            self.down = nn.Parameter(torch.randn(rank, deep) / deep**0.5)
+            self.up = nn.Parameter(torch.zeros(wide, rank))
 
         def forward(self, x: Any) -> Any:
             shortened = self.short is not None and torch.is_autocast_enabled("cpu")
             out = f.linear(x, self.short if shortened else self.weight, self.bias)
             # No dropout here: on a processor it takes longer than the multiplications.
-            return out + f.linear(f.linear(x, self.down), self.up) if self.adapted else out
+            return out + f.linear(f.linear(x, self.down), self.up)
 
     class Norm(nn.Module):
         def __init__(self, name: str) -> None:
@@ -141,7 +137,7 @@ def build(
             for layer in range(shape.layers):
                 for part in shape.dense:
                     name = f"encoder.layer.{layer}.{part}"
-                    self.parts[name.replace(".", "-")] = Adapted(name, layer >= first_layer)
+                    self.parts[name.replace(".", "-")] = Adapted(name)
                     self.names.append(name)
                 for part in (shape.attention_norm, "output.LayerNorm"):
                     name = f"encoder.layer.{layer}.{part}"
@@ -185,8 +181,7 @@ def build(
             arrays = {name: torch.tensor(a.astype(np.float32)) for name, a in load_file(adapter).items()}
             for name in self.names:
                 dense = self.parts[name.replace(".", "-")]
-                if dense.adapted:
-                    dense.down.data, dense.up.data = arrays[f"{name}.down"], arrays[f"{name}.up"]
+                dense.down.data, dense.up.data = arrays[f"{name}.down"], arrays[f"{name}.up"]
             self.heads.weight.data = arrays["heads.weight"] / shape.width**0.5
             self.heads.bias.data = arrays["heads.bias"]
 
@@ -195,9 +190,8 @@ def build(
             found = {}
             for name in self.names:
                 dense = self.parts[name.replace(".", "-")]
-                if dense.adapted:
-                    found[f"{name}.down"] = dense.down.detach().numpy()
-                    found[f"{name}.up"] = dense.up.detach().numpy()
+                found[f"{name}.down"] = dense.down.detach().numpy()
+                found[f"{name}.up"] = dense.up.detach().numpy()
             # The size of the pooled vector is folded in: at run time it has length 1.
             found["heads.weight"] = self.heads.weight.detach().numpy() * shape.width**0.5
             found["heads.bias"] = self.heads.bias.detach().numpy()

@@ -50,10 +50,7 @@ def main() -> None:
     tokenizer = Tokenizer.from_file(str(args.base / "tokenizer.json"))
     tokenizer.enable_truncation(MAX_TOKENS)
     tokenizer.no_padding()
-    model = build(
-        load_file(args.base / "model.safetensors"),
-        rank=args.rank, first_layer=args.first_layer, half=args.half, drop=args.drop,
-    )  # fmt: skip
+    model = build(load_file(args.base / "model.safetensors"), rank=args.rank, half=args.half, drop=args.drop)
     if args.begin:
         model.begin_from(args.begin)
     rows = _read(args.train, tokenizer)
@@ -124,7 +121,6 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--smooth", type=float, default=0.05)
     parser.add_argument("--drop", type=float, default=0.1)
     parser.add_argument("--category", type=float, default=0.35, help="weight of the categories")
-    parser.add_argument("--first-layer", type=int, default=0, help="lowest layer that gets an adapter")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--half", action="store_true", help="bfloat16 multiplications")
     return parser.parse_args()
