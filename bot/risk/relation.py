@@ -44,7 +44,10 @@ class RelationReader:
             if item.layer == "model" and guess and told in (About.OTHER_CHILD, About.SELF, None):
                 # The encoder's words are whole sentences, in which a child may be named who is not the
                 # one harmed ("some girls in my class leave me out"): its own reading of it counts.
-                told = guess
+                # "He told me his dad hits him" fits a friend, a son and a neighbour's child alike: which of
+                # them it is, the conversation knows better.
+                known = memory.about not in (None, About.SELF) and guess is not About.SELF
+                told = memory.about if known and told is not guess else guess
             if told is not None:
                 # A parent or neighbour who says "he hits me as well" still writes about the child.
                 return prior if told is About.SELF and prior in _ORDER[:2] else told

@@ -388,6 +388,14 @@ def test_whom_it_is_about_is_taken_from_the_encoder_only_where_words_are_silent(
     assert detector.assess("he told me", Memory(about=About.FRIEND)).about is About.FRIEND
 
 
+@pytest.mark.parametrize("about", [About.FRIEND, About.OWN_CHILD, About.OTHER_CHILD])
+def test_which_child_he_is_the_conversation_knows_better_than_the_encoder(about: About) -> None:
+    finding = default_detector().assess(
+        "he told me his dad punches him when he has been drinking", Memory(about=about)
+    )
+    assert finding.level is Level.HIGH and finding.about is about
+
+
 def test_a_message_between_worry_and_harm_is_undecided(normaliser: Normaliser) -> None:
     message = _message(normaliser, "things with my stepdad are getting weird at home lately")
     between = Reading((_part(message, (0.3, 0.3, 0.3, 0.1)),))
