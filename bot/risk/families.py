@@ -68,6 +68,7 @@ class Governs(str, Enum):
     AFTER = "after"  # those after it in the same clause: "a film where ..."
     BEFORE = "before"  # those before it in the same clause: "... in roblox"
     CLAUSE = "clause"  # those anywhere in the same clause
+    ENCODER = "encoder"  # none: its own words are harmless, and the encoder must be surer to say otherwise
 
 
 @dataclass(frozen=True)

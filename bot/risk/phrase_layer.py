@@ -44,11 +44,15 @@ class PhraseLayer:
     def _evidence(self, message: Message, memory: Memory, so_far: Sequence[Evidence]) -> Iterator[Evidence]:
         found = self.index.find(message)
         clauses = _clauses(message, found.get(_BREAK, ()))
-        guards = [
-            (self._guards[key], _by_clause(spans, clauses))
-            for key, spans in found.items()
-            if key in self._guards
-        ]
+        guards = []
+        for key, spans in found.items():
+            if key not in self._guards:
+                continue
+            guard = self._guards[key]
+            if guard.governs is Governs.ENCODER:
+                yield _harmless(message, guard.name, spans)
+            else:
+                guards.append((guard, _by_clause(spans, clauses)))
         standing: list[tuple[Family, Span]] = []
         for key, spans in found.items():
             if key not in self._families:
@@ -57,9 +61,7 @@ class PhraseLayer:
             ours = [(g, gs) for g, gs in guards if not g.only or name in g.only]
             kept = [s for s in spans if not any(_takes_back(g, gs, s, message, clauses) for g, gs in ours)]
             if not kept:
-                start, end = message.offsets(min(spans, key=lambda s: s.start))
-                # Found, and harmless where it stands: the encoder then has to be surer to say otherwise.
-                yield Evidence("phrase", name, message.text[start:end], start, end, Level.NONE)
+                yield _harmless(message, name, spans)
             if kept:
                 standing.append((self._families[key], max(kept, key=lambda s: (s.end - s.start, -s.start))))
         told = _told(standing, memory, so_far)
@@ -76,6 +78,12 @@ class PhraseLayer:
                 level=family.level,
                 categories=family.categories or tuple(c for c in Category if c in family.needs & told),
             )
+
+
+def _harmless(message: Message, name: str, spans: Collection[Span]) -> Evidence:
+    """Words that were found and are harmless where they stand: the encoder must be surer to say otherwise."""
+    start, end = message.offsets(min(spans, key=lambda s: s.start))
+    return Evidence("phrase", name, message.text[start:end], start, end, Level.NONE)
 
 
 def _told(

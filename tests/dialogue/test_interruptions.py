@@ -2,7 +2,7 @@
 
 The ten conversations of docs/conversations.yml are interrupted at every turn, by what a person really types,
 through the gateway's core, the trained model and the real actions. The many shorter ones of the test stories
-are interrupted at one turn a day, another one each day.
+are interrupted at one turn each, the same one every time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +70,15 @@ SAFETY = (
 )
 
 
+#: After its last turn there is no conversation left to interrupt.
+ERASES = "test_stop_delete: delete and yes"
+
+
 def one_turn_of_each() -> Iterator[Any]:
-    """Every short conversation with the turn at which it is interrupted today."""
+    """Every short conversation with the turn at which it is interrupted: not by the day, or a test fails on
+    one day and holds on the next."""
     for number, (title, steps) in enumerate(SHORT.items()):
-        before = (date.today().toordinal() + number) % (len(steps) + 1)
+        before = number % (len(steps) + (title != ERASES))
         yield pytest.param(steps, before, id=title)
 
 
@@ -110,7 +114,7 @@ async def test_at_every_turn_a_disclosure_reaches_a_person_and_stop_is_obeyed(
 
 
 @pytest.mark.parametrize(("steps", "before"), list(one_turn_of_each()))
-async def test_at_todays_turn_a_disclosure_reaches_a_person_and_stop_is_obeyed(
+async def test_at_one_turn_a_disclosure_reaches_a_person_and_stop_is_obeyed(
     young_person: YoungPerson, core: Core, steps: Steps, before: int
 ):
     for step in steps[:before]:
@@ -132,5 +136,6 @@ def test_no_question_that_was_asked_makes_a_disclosure_less(asked: str, words: s
 
 
 def test_every_conversation_is_in_the_matrix():
+    assert ERASES in SHORT
     assert len(LONG) >= 10 and len(SHORT) >= 30
     assert all(len(steps) >= 3 for steps in LONG.values())

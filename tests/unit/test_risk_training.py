@@ -9,14 +9,17 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bot.cache import cache_dir
 from bot.nlu.base_model import TamperedError, fetch_base
 from bot.risk.detector import DATA_DIR, Detector
 from bot.risk.training import teacher, trainer
-from bot.risk.training.data import VALIDATION_SHARE, examples, held_out, prepare, unlabelled
+from bot.risk.training.data import VALIDATION_SHARE, examples, held_out, prepare, retyped, unlabelled
 from bot.risk.training.network import buckets
+from bot.risk.training.stages import KEPT_BACK, LEARNED, Stages, TrainingError, settle
+from bot.risk.training.surroundings import MOST_WORDS, surrounded
 from bot.risk.training.swaps import neighbours, swapped
 
 
@@ -46,6 +49,35 @@ def test_what_teachers_are_asked_besides_is_of_the_messages_and_has_no_label(row
         assert set(re.findall(r"\w+", text)) <= known
 
 
+def test_teachers_are_asked_about_further_copies_too(rows) -> None:
+    asked = retyped(rows, 7, most=80)
+    assert len(asked) == 80 and asked == retyped(rows, 7, most=80) != retyped(rows, 8, most=80)
+    further = {copy for row in rows for copy in row["copies"][2:]}
+    assert all(line["weight"] == 0 and set(line["copies"]) <= further for line in asked)
+
+
+def test_small_talk_around_a_message_changes_nothing_of_what_the_pupil_is_told(rows) -> None:
+    told = np.zeros((len(rows), 32), np.float32)
+    told[:, 31] = range(len(rows))  # so that each row can be told from the others
+    told[:, 0] = [9 if row["level"] == 0 else 0 for row in rows]
+    doubted = next(i for i, row in enumerate(rows) if row["level"] == 0)
+    told[doubted, :3] = 0, 0, 9  # the teachers hear harm where the label says none: no small talk
+    lines, theirs = surrounded(rows, told, 7)
+    assert len(lines) == len(theirs) > 0.8 * len(rows)
+    again, _ = surrounded(rows, told, 7)
+    assert lines == again != surrounded(rows, told, 8)[0]
+    harmless = [row["copies"][0] for i, row in enumerate(rows) if row["level"] == 0 and i != doubted]
+    for line, scores in zip(lines, theirs, strict=True):
+        row = rows[int(scores[31])]
+        (text,) = line["copies"]
+        assert {**line, "copies": 0} == {**row, "copies": 0}
+        assert any(copy.rstrip(".!? ") in text for copy in row["copies"]) and text not in row["copies"]
+        assert any(other.rstrip(".!? ") in text for other in harmless)
+        assert len(text.split()) <= MOST_WORDS
+    few, _ = surrounded(rows, told, 7, most=5)
+    assert few == lines[:5] and all(line["level"] > 0 for line in few), "worried ones first"
+
+
 def test_words_give_way_to_words_used_like_them(rows) -> None:
     base = fetch_base(cache_dir())
     near = neighbours(base, {"Mum,", "knife", "tonight", "xqzt"})
@@ -62,6 +94,59 @@ def test_words_give_way_to_words_used_like_them(rows) -> None:
         (text,) = line["copies"]
         assert line["weight"] == 0 and text not in plain
         assert {word.strip(".,!?").lower() for word in text.split()} <= known | others
+
+
+#: Stands where the Python with torch does, which is not on this machine: does what it is asked for in one
+#: line, and stops at the stage whose weights are called "broken".
+_TRAINER = """#!/bin/sh
+echo "$@" >> "$(dirname "$0")/calls"
+while [ $# -gt 0 ]; do
+  case $1 in
+    --base) [ "$(basename "$2")" = broken ] && { echo "out of memory" >&2; exit 1; } ;;
+    --out) mkdir -p "$2"; echo grown > "$2/adapter.safetensors" ;;
+    --tell) echo told > "$2" ;;
+  esac
+  shift
+done
+echo '{"epoch": 1}'
+"""
+
+
+def _prepared(folder: Path, text: str) -> Path:
+    folder.mkdir()
+    (folder / LEARNED).write_text(text, encoding="utf-8")
+    (folder / KEPT_BACK).write_text("kept", encoding="utf-8")
+    return folder
+
+
+def test_a_training_that_was_interrupted_goes_on_at_the_stage_it_was_in(tmp_path) -> None:
+    python = tmp_path / "python"
+    python.write_text(_TRAINER, encoding="utf-8")
+    python.chmod(0o700)
+    lines: list[str] = []
+    work = settle(_prepared(tmp_path / "one", "messages"), tmp_path, "settings")
+    stages = Stages(str(python), work, 7, lines.append)
+    first = stages.tune("first", tmp_path / "base", ("--rank", "2"))
+    assert first.read_text() == "grown\n" and lines == ['{"epoch": 1}']
+    with pytest.raises(TrainingError, match="out of memory"):
+        stages.tell("told", tmp_path / "broken", (), first, LEARNED)
+    assert not (work / "told.npy").exists(), "half of a stage is none"
+
+    again = settle(_prepared(tmp_path / "two", "messages"), tmp_path, "settings")
+    assert again == work
+    assert stages.tune("first", tmp_path / "base", ("--rank", "2")) == first
+    assert "first.safetensors is there" in lines[-1]
+    assert stages.tell("told", tmp_path / "base", (), first, LEARNED).read_text() == "told\n"
+    assert len((tmp_path / "calls").read_text().splitlines()) == 3, "the first stage ran once"
+
+
+def test_other_messages_or_settings_are_another_training(tmp_path) -> None:
+    works = {
+        settle(_prepared(tmp_path / "one", "messages"), tmp_path, "settings"),
+        settle(_prepared(tmp_path / "two", "other messages"), tmp_path, "settings"),
+        settle(_prepared(tmp_path / "three", "messages"), tmp_path, "other settings"),
+    }
+    assert len(works) == 3 and all((work / KEPT_BACK).is_file() for work in works)
 
 
 def test_near_places_have_a_row_of_their_own_and_far_ones_share_the_last() -> None:

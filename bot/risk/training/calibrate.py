@@ -29,10 +29,10 @@ _PART = (0.9, 0.95)
 _IMMEDIATE = (0.3, 0.35, 0.4, 0.45, 0.5)
 _GUARDED = 0.9
 _CONCERN = 0.5
-_ABOVE = 0.6
+_ABOVE = 0.8
 _CATEGORY = 0.05
 #: Not lower: what is said in the middle of a talk ("i have to go now") is not among the messages.
-_SHORT = (0.6, 0.7, 0.8, 0.9)
+_SHORT = (0.62, 0.7, 0.8, 0.9)
 _UNSURE = 0.3
 
 

@@ -3,10 +3,10 @@
 1. The messages are read, checked, and written as the encoder will read them; 12% of the scenarios are kept
    back. Everything below runs in a Python that has torch.
 2. A first adapter of the encoder Earshot runs, and one of a larger encoder, the teacher, learn the labels.
-3. Both are asked about the same messages, and about stretches and pairs of them, and copies with swapped
-   words, that nobody labelled.
-4. The first adapter goes on learning, now from their mean as well: the pupil. It is what is kept, with the
-   range of its numbers, which reading in 8 bits needs.
+3. Both are asked about the same messages, and about stretches and pairs of them, and copies typed otherwise
+   or with swapped words, that nobody labelled.
+4. The first adapter goes on learning, now from their mean as well, and from messages with small talk around
+   them: the pupil. It is what is kept, with the range of its numbers, which reading in 8 bits needs.
 5. The 8-bit encoder is built from it, and temperature and thresholds are chosen on what was kept back.
 6. Adapter and provenance are written together.
 """
@@ -18,9 +18,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -42,33 +41,29 @@ from bot.risk.training.data import (
     held_out,
     phrase_examples,
     prepare,
+    retyped,
     unlabelled,
 )
 from bot.risk.training.ranges import keep_ranges
+from bot.risk.training.stages import KEPT_BACK, LEARNED, Say, Stages, TrainingError, settle
+from bot.risk.training.surroundings import surrounded
 from bot.risk.training.swaps import neighbours, swapped
 from bot.risk.training.teacher import WEIGHTS_SHA256 as TEACHER_SHA256
 from bot.risk.training.teacher import fetch_teacher
-from bot.settings import ROOT
 
 __all__ = ["TrainingError", "calibrate", "find_python", "train_encoder"]
 
-Say = Callable[[str], None]
-
 #: Settings that measured best; the table of what was tried is in docs/risk_model_card.md.
-COMMON = ("--rank", "16", "--smooth", "0.1", "--category", "0.7", "--half")
-FIRST = (*COMMON, "--epochs", "4", "--rate", "8e-4", "--clean", "0.3")
+COMMON = ("--smooth", "0.1", "--category", "0.7", "--half")
+FIRST = (*COMMON, "--rank", "32", "--epochs", "4", "--rate", "8e-4", "--clean", "0.3")
 #: All of its layers learn. With three epochs its upper half had been as good; with more it is not.
-TEACHER = (*COMMON, "--epochs", "5", "--rate", "4e-4", "--clean", "0.3")
-PUPIL = (*COMMON, "--epochs", "6", "--rate", "8e-4", "--soft", "0.7", "--clean", "0.5")
-#: What is asked of the teachers, and what they told, in the folder of a training.
-ASKED, TOLD = "asked.jsonl", "told.npy"
+TEACHER = (*COMMON, "--rank", "16", "--epochs", "5", "--rate", "4e-4", "--clean", "0.3")
+PUPIL = (*COMMON, "--rank", "32", "--epochs", "3", "--rate", "6e-4", "--soft", "0.8", "--clean", "0.5")
+#: What is asked of the teachers, what they told, and what the pupil reads, in the folder of a training.
+ASKED, TOLD, LESSONS = "asked.jsonl", "told.npy", "lessons.jsonl"
 #: The teacher's part in the mean that the pupil learns from.
 TEACHER_SHARE = 0.7
 SEED = 7
-
-
-class TrainingError(RuntimeError):
-    """The adapter cannot be trained; the message says what is missing."""
 
 
 def find_python(chosen: str | None) -> str:
@@ -95,7 +90,7 @@ def find_python(chosen: str | None) -> str:
 
 
 def train_encoder(python: str, say: Say, seed: int = SEED, cache: Path | None = None) -> dict[str, Any]:
-    """Train, calibrate, and write adapter and provenance. Takes more than two hours on two cores.
+    """Train, calibrate, and write adapter and provenance. Takes hours; goes on where it was interrupted.
 
     Returns:
         The provenance that was written.
@@ -110,45 +105,54 @@ def train_encoder(python: str, say: Say, seed: int = SEED, cache: Path | None = 
     words = Detector.of_words()
     labelled = examples(DATA_DIR)
     besides = [*phrase_examples(words.data), *everyday_examples(DATA_DIR, words)]
-    digest = data_hash(DATA_DIR)
     kept_back = [e for e in labelled if held_out(e.scenario, seed)]
+    learned = [e for e in labelled if not held_out(e.scenario, seed)] + besides
+    about = {
+        "base_weights_sha256": WEIGHTS_SHA256,
+        "teacher_weights_sha256": TEACHER_SHA256,
+        "data_sha256": data_hash(DATA_DIR),
+        "messages": len(labelled),
+        "scenarios": len({e.scenario for e in labelled}),
+        "phrases_and_everyday": len(besides),
+        "validation_messages": len(kept_back),
+        "command": "earshot train-encoder",
+        "settings": {"first": FIRST, "teacher": TEACHER, "pupil": PUPIL, "share": TEACHER_SHARE},
+        "seed": seed,
+    }
     with tempfile.TemporaryDirectory(prefix="train-", dir=cache) as name:
-        work = Path(name)
-        learned = [e for e in labelled if not held_out(e.scenario, seed)] + besides
-        prepare(learned, words.data, work / "train.jsonl", seed)
-        prepare(kept_back, words.data, work / "valid.jsonl", seed)
-        say(f"Training on {len(learned)} messages, {len(kept_back)} kept back")
-        run = partial(_run_trainer, python, work, seed, say)
-        first = run(base, FIRST, "first")
-        say("The teacher learns")
-        taught = run(teacher, TEACHER, "teacher")
-        say("Both are asked")
-        _write_asked(work, base, seed)
-        by_first = run(base, (*FIRST, *_telling(first)), "first", ASKED).with_name(TOLD)
-        by_teacher = run(teacher, (*TEACHER, *_telling(taught)), "teacher", ASKED).with_name(TOLD)
-        mean = TEACHER_SHARE * np.load(by_teacher) + (1 - TEACHER_SHARE) * np.load(by_first)
-        np.save(work / TOLD, mean.astype(np.float16))
-        say("The pupil learns")
-        adapter = run(base, (*PUPIL, "--begin", str(first), "--taught", str(work / TOLD)), "pupil", ASKED)
-        keep_ranges(adapter, base, _read_rows(work / "train.jsonl"), seed)
-        say("Choosing thresholds on the messages kept back")
-        chosen = calibrate(adapter, work / "cache", base, words, [e.row for e in kept_back])
-        provenance = {
-            "adapter_sha256": sha256_of(adapter),
-            "base_weights_sha256": WEIGHTS_SHA256,
-            "teacher_weights_sha256": TEACHER_SHA256,
-            "data_sha256": digest,
-            "messages": len(labelled),
-            "scenarios": len({e.scenario for e in labelled}),
-            "phrases_and_everyday": len(besides),
-            "validation_messages": len(kept_back),
-            "command": "earshot train-encoder",
-            "settings": {"first": FIRST, "teacher": TEACHER, "pupil": PUPIL, "share": TEACHER_SHARE},
-            "seed": seed,
-            **chosen,
-        }
-        _put(adapter, provenance)
+        prepared = Path(name) / "training"
+        prepared.mkdir()
+        prepare(learned, words.data, prepared / LEARNED, seed)
+        prepare(kept_back, words.data, prepared / KEPT_BACK, seed)
+        work = settle(prepared, cache, json.dumps(about))
+    say(f"Training on {len(learned)} messages, {len(kept_back)} kept back, in {work}")
+    pupil = _teach(Stages(python, work, seed, say), base, teacher, seed)
+    adapter = work / ADAPTER.name
+    shutil.copyfile(pupil, adapter)
+    keep_ranges(adapter, base, _read_rows(work / LEARNED), seed)
+    say("Choosing thresholds on the messages kept back")
+    with tempfile.TemporaryDirectory(prefix="encoder-", dir=work) as name:
+        chosen = calibrate(adapter, Path(name) / "cache", base, words, [e.row for e in kept_back])
+    provenance = {"adapter_sha256": sha256_of(adapter), **about, **chosen}
+    _put(adapter, provenance)
+    shutil.rmtree(work)
     return provenance
+
+
+def _teach(stages: Stages, base: Path, teacher: Path, seed: int) -> Path:
+    """All stages in their order; gives where the pupil's adapter lies."""
+    say, work = stages.say, stages.work
+    first = stages.tune("first", base, FIRST)
+    say("The teacher learns")
+    taught = stages.tune("teacher", teacher, TEACHER)
+    say("Both are asked")
+    _write_asked(work, base, seed)
+    by_first = stages.tell("told-by-first", base, FIRST, first, ASKED)
+    by_teacher = stages.tell("told-by-teacher", teacher, TEACHER, taught, ASKED)
+    mean = TEACHER_SHARE * np.load(by_teacher) + (1 - TEACHER_SHARE) * np.load(by_first)
+    _write_lessons(work, mean, seed)
+    say("The pupil learns")
+    return stages.tune("pupil", base, (*PUPIL, "--begin", str(first), "--taught", str(work / TOLD)), LESSONS)
 
 
 def _read_rows(path: Path) -> list[dict[str, Any]]:
@@ -156,44 +160,25 @@ def _read_rows(path: Path) -> list[dict[str, Any]]:
         return [json.loads(line) for line in file]
 
 
+def _write_rows(path: Path, rows: Sequence[Any]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows)
+
+
 def _write_asked(work: Path, base: Path, seed: int) -> None:
-    rows = _read_rows(work / "train.jsonl")
+    rows = _read_rows(work / LEARNED)
     near = neighbours(base, {word for row in rows for word in row["copies"][0].split()})
-    with (work / ASKED).open("w", encoding="utf-8") as file:
-        for row in [*rows, *unlabelled(rows, seed), *swapped(rows, near, seed)]:
-            file.write(json.dumps(row) + "\n")
+    asked = [*rows, *unlabelled(rows, seed), *swapped(rows, near, seed), *retyped(rows, seed)]
+    _write_rows(work / ASKED, asked)
 
 
-def _telling(adapter: Path) -> tuple[str, ...]:
-    return "--begin", str(adapter), "--tell", str(adapter.with_name(TOLD))
-
-
-def _run_trainer(
-    python: str,
-    work: Path,
-    seed: int,
-    say: Say,
-    encoder: Path,
-    settings: Sequence[str],
-    name: str,
-    rows: str = "train.jsonl",
-) -> Path:
-    """Run the trainer once; gives where its adapter lies."""
-    out = work / name
-    files = ["--base", encoder, "--train", work / rows, "--valid", work / "valid.jsonl", "--out", out]
-    out.mkdir(exist_ok=True)
-    command = [python, "-m", trainer.__name__, *map(str, files), "--seed", str(seed), *settings]
-    with subprocess.Popen(  # noqa: S603 - our own program, in the Python the developer named
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT
-    ) as process:
-        assert process.stdout is not None and process.stderr is not None
-        for line in process.stdout:
-            say(line.strip())
-        trouble = process.stderr.read()
-    if process.returncode:
-        reason = (trouble.strip().splitlines() or ["no reason given"])[-1]
-        raise TrainingError(f"The trainer stopped: {reason}")
-    return out / ADAPTER.name
+def _write_lessons(work: Path, told: np.ndarray, seed: int) -> None:
+    """What the teachers were asked, and messages with small talk around them, of which they need not be."""
+    rows = _read_rows(work / LEARNED)
+    plain = told[: trainer.TAUGHT_COPIES * len(rows) : trainer.TAUGHT_COPIES]
+    lines, theirs = surrounded(rows, plain, seed)
+    _write_rows(work / LESSONS, [*_read_rows(work / ASKED), *lines])
+    np.save(work / TOLD, np.concatenate([told, theirs]).astype(np.float16))
 
 
 def calibrate(

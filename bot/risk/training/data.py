@@ -27,6 +27,7 @@ __all__ = [
     "held_out",
     "phrase_examples",
     "prepare",
+    "retyped",
     "training_files",
     "unlabelled",
     "without_label",
@@ -140,7 +141,7 @@ def prepare(found: Sequence[Example], data: RiskData, path: Path, seed: int) -> 
             file.write(json.dumps(line) + "\n")
 
 
-def unlabelled(rows: Sequence[Mapping[str, Any]], seed: int, most: int = 15_000) -> list[dict[str, Any]]:
+def unlabelled(rows: Sequence[Mapping[str, Any]], seed: int, most: int = 30_000) -> list[dict[str, Any]]:
     """Stretches of messages, and two messages run together, as lines of the trainer without a label.
 
     Only teachers say what they tell: a sentence out of its context, and a worry between other things.
@@ -164,6 +165,15 @@ def unlabelled(rows: Sequence[Mapping[str, Any]], seed: int, most: int = 15_000)
             rng.shuffle(pair)
             texts.append(". ".join(pair))
     return without_label(texts, rng, most)
+
+
+def retyped(rows: Sequence[Mapping[str, Any]], seed: int, most: int = 20_000) -> list[dict[str, Any]]:
+    """Further copies of messages as others might have typed them, as lines of the trainer without a label.
+
+    The first two of each are asked about with the message itself (``TAUGHT_COPIES`` of the trainer).
+    """
+    rng = random.Random(seed)  # noqa: S311 - a choice of messages, not a secret
+    return without_label([copy for row in rows for copy in row["copies"][2:4]], rng, most)
 
 
 def without_label(texts: list[str], rng: random.Random, most: int) -> list[dict[str, Any]]:

@@ -48,7 +48,7 @@ def neighbours(base: Path, words: set[str]) -> dict[str, list[str]]:
 
 
 def swapped(
-    rows: Sequence[Mapping[str, Any]], near: Mapping[str, Sequence[str]], seed: int, most: int = 40_000
+    rows: Sequence[Mapping[str, Any]], near: Mapping[str, Sequence[str]], seed: int, most: int = 95_000
 ) -> list[dict[str, Any]]:
     """Messages with words swapped and dropped, as lines of the trainer without a label.
 
