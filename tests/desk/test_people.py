@@ -352,8 +352,11 @@ def test_the_preview_tells_when_nobody_is_there(world):
         for shift in row(world, who).shifts:
             lead.post(f"/desk/people/{who}/hours/{shift.id}/remove")
     lead.post("/desk/people/noah/hours", d1="1", **{"from": "09:00", "to": "17:00"})
-    text = lead.get("/desk/people/preview?at=2026-11-22T10:00&as=message").text
-    assert "nobody of them is on duty" in text and "Mon 23 Nov, 09:00" in text and "Mon 23 Nov, 10:00" in text
+    today = date.today()
+    sunday = today + timedelta(days=13 - today.weekday())  # not this week's: today is written otherwise
+    monday = f"{sunday + timedelta(days=1):%a %-d %b}"
+    text = lead.get(f"/desk/people/preview?at={sunday}T10:00&as=message").text
+    assert "nobody of them is on duty" in text and f"{monday}, 09:00" in text and f"{monday}, 10:00" in text
 
 
 @pytest.mark.parametrize(
