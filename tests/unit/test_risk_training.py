@@ -112,6 +112,15 @@ echo '{"epoch": 1}'
 """
 
 
+#: Fills every pipe with complaints before it stops.
+_LOUD = """#!/bin/sh
+head -c 300000 /dev/zero | tr '\\0' 'x' >&2
+echo >&2
+echo 'the last word' >&2
+exit 3
+"""
+
+
 def _prepared(folder: Path, text: str) -> Path:
     folder.mkdir()
     (folder / LEARNED).write_text(text, encoding="utf-8")
@@ -138,6 +147,35 @@ def test_a_training_that_was_interrupted_goes_on_at_the_stage_it_was_in(tmp_path
     assert "first.safetensors is there" in lines[-1]
     assert stages.tell("told", tmp_path / "base", (), first, LEARNED).read_text() == "told\n"
     assert len((tmp_path / "calls").read_text().splitlines()) == 3, "the first stage ran once"
+
+
+def test_files_that_an_interrupted_training_left_are_not_written_again(tmp_path) -> None:
+    stages = Stages("python", tmp_path, 7, lambda _: None)
+    calls: list[str] = []
+
+    def two(lessons: Path, told: Path) -> None:
+        calls.append(lessons.name)
+        lessons.write_text("lessons")
+        if len(calls) == 1:
+            raise OSError("the disk is full")
+        told.write_text("told")
+
+    with pytest.raises(OSError, match="full"):
+        stages.write(two, "lessons.jsonl", "told.npy")
+    assert not (tmp_path / "lessons.jsonl").exists(), "half of what belongs together is none"
+    stages.write(two, "lessons.jsonl", "told.npy")
+    stages.write(two, "lessons.jsonl", "told.npy")
+    assert len(calls) == 2
+    assert [(tmp_path / name).read_text() for name in ("lessons.jsonl", "told.npy")] == ["lessons", "told"]
+
+
+def test_what_the_trainer_complains_of_never_stops_it(tmp_path) -> None:
+    python = tmp_path / "python"
+    python.write_text(_LOUD, encoding="utf-8")
+    python.chmod(0o700)
+    work = settle(_prepared(tmp_path / "one", "messages"), tmp_path, "settings")
+    with pytest.raises(TrainingError, match="^The trainer stopped: the last word$"):
+        Stages(str(python), work, 7, lambda _: None).tune("first", tmp_path / "base", ())
 
 
 def test_other_messages_or_settings_are_another_training(tmp_path) -> None:

@@ -146,11 +146,11 @@ def _teach(stages: Stages, base: Path, teacher: Path, seed: int) -> Path:
     say("The teacher learns")
     taught = stages.tune("teacher", teacher, TEACHER)
     say("Both are asked")
-    _write_asked(work, base, seed)
+    stages.write(lambda asked: _write_asked(asked, work, base, seed), ASKED)
     by_first = stages.tell("told-by-first", base, FIRST, first, ASKED)
     by_teacher = stages.tell("told-by-teacher", teacher, TEACHER, taught, ASKED)
     mean = TEACHER_SHARE * np.load(by_teacher) + (1 - TEACHER_SHARE) * np.load(by_first)
-    _write_lessons(work, mean, seed)
+    stages.write(lambda lessons, told: _write_lessons(lessons, told, work, mean, seed), LESSONS, TOLD)
     say("The pupil learns")
     return stages.tune("pupil", base, (*PUPIL, "--begin", str(first), "--taught", str(work / TOLD)), LESSONS)
 
@@ -165,20 +165,19 @@ def _write_rows(path: Path, rows: Sequence[Any]) -> None:
         file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
-def _write_asked(work: Path, base: Path, seed: int) -> None:
+def _write_asked(to: Path, work: Path, base: Path, seed: int) -> None:
     rows = _read_rows(work / LEARNED)
     near = neighbours(base, {word for row in rows for word in row["copies"][0].split()})
-    asked = [*rows, *unlabelled(rows, seed), *swapped(rows, near, seed), *retyped(rows, seed)]
-    _write_rows(work / ASKED, asked)
+    _write_rows(to, [*rows, *unlabelled(rows, seed), *swapped(rows, near, seed), *retyped(rows, seed)])
 
 
-def _write_lessons(work: Path, told: np.ndarray, seed: int) -> None:
+def _write_lessons(to: Path, to_told: Path, work: Path, told: np.ndarray, seed: int) -> None:
     """What the teachers were asked, and messages with small talk around them, of which they need not be."""
     rows = _read_rows(work / LEARNED)
     plain = told[: trainer.TAUGHT_COPIES * len(rows) : trainer.TAUGHT_COPIES]
     lines, theirs = surrounded(rows, plain, seed)
-    _write_rows(work / LESSONS, [*_read_rows(work / ASKED), *lines])
-    np.save(work / TOLD, np.concatenate([told, theirs]).astype(np.float16))
+    _write_rows(to, [*_read_rows(work / ASKED), *lines])
+    np.save(to_told, np.concatenate([told, theirs]).astype(np.float16))
 
 
 def calibrate(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,21 @@ class Stages:
             os.replace(fresh, target)
         return target
 
+    def write(self, make: Callable[..., None], *names: str) -> None:
+        """Have these files of the folder written, unless an interrupted training has left all of them.
+
+        Args:
+            make: is given a path for each of ``names``, in their order, and writes them.
+            names: files in the folder of the training.
+        """
+        targets = [self.work / name for name in names]
+        if all(map(self._kept, targets)):
+            return
+        fresh = [self.work / f"new-{name}" for name in names]
+        make(*fresh)
+        for path, target in zip(fresh, targets, strict=True):
+            os.replace(path, target)
+
     def _kept(self, target: Path) -> bool:
         if target.is_file():
             self.say(f"{target.name} is there from a training that was interrupted")
@@ -102,14 +118,16 @@ class Stages:
 
     def _run(self, base: Path, rows: str, *arguments: str) -> None:
         files = ["--base", str(base), "--train", str(self.work / rows), "--seed", str(self.seed)]
-        with subprocess.Popen(  # noqa: S603 - our own program, in the Python the developer named
-            [self.python, "-m", trainer.__name__, *files, *arguments],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
-        ) as process:  # fmt: skip
-            assert process.stdout is not None and process.stderr is not None
-            for line in process.stdout:
-                self.say(line.strip())
-            trouble = process.stderr.read()
+        # What it complains of goes to a file: a pipe that nobody reads until the end would fill, and stop it.
+        with tempfile.TemporaryFile("w+") as trouble:
+            with subprocess.Popen(  # noqa: S603 - our own program, in the Python the developer named
+                [self.python, "-m", trainer.__name__, *files, *arguments],
+                stdout=subprocess.PIPE, stderr=trouble, text=True, cwd=ROOT,
+            ) as process:  # fmt: skip
+                assert process.stdout is not None
+                for line in process.stdout:
+                    self.say(line.strip())
+            trouble.seek(0)
+            complaints = trouble.read().strip().splitlines()
         if process.returncode:
-            reason = (trouble.strip().splitlines() or ["no reason given"])[-1]
-            raise TrainingError(f"The trainer stopped: {reason}")
+            raise TrainingError(f"The trainer stopped: {(complaints or ['no reason given'])[-1]}")
