@@ -29,8 +29,10 @@ OWN_WORD_COUNT = 10**11
 SHORTEST_CORRECTED = 4
 #: A word this long that is none may have been meant for another (:attr:`Word.others`).
 SHORTEST_DOUBTED = 3
-#: Longer runs of letters are noise or code, not a misspelt word.
-LONGEST_WORD = 40
+#: Shorter ones are not taken for several words run together ("helpme").
+SHORTEST_RUN_TOGETHER = 6
+#: Longer runs of letters are noise or code, neither a misspelt word nor a sentence without spaces.
+LONGEST_WORD = 80
 
 
 class DataFileError(ValueError):
@@ -75,6 +77,7 @@ _SPACED = re.compile(r"(?<![^\W_'’])[^\W\d_](?:([ .\-*/,·•])\1?[^\W\d_]){2,
 _RUN = re.compile(r"(.)\1{2,}")
 _DOUBLE = re.compile(r"(.)\1+")
 _TRAILING_DIGIT = re.compile(r"^(\d{1,2})(yo|yr|yrs|year|years|y)$")
+_PRONOUNS = frozenset("i im ive me my you he hes she shes him her we us they them".split())
 _SENTENCE_END = re.compile(r"[.!?\n:]")
 
 
@@ -152,6 +155,7 @@ class Normaliser:
             self._speller.create_dictionary_entry(word, OWN_WORD_COUNT)
         self._read = lru_cache(maxsize=20_000)(self._read_word)
         self._others = lru_cache(maxsize=20_000)(self._one_slip_away)
+        self._spelt = lru_cache(maxsize=20_000)(self._spell)
 
     @classmethod
     def load(cls, data_dir: Path, vocabulary: Iterable[str] | None = None) -> Normaliser:
@@ -225,7 +229,7 @@ class Normaliser:
             return reads if previous in after else raw
         norm, needs_speller = self._read(raw)
         if needs_speller and not is_name():
-            return self._spell(norm)
+            return self._spelt(norm)
         return norm
 
     def _read_word(self, raw: str) -> tuple[str, bool]:
@@ -286,9 +290,30 @@ class Normaliser:
     def _spell(self, word: str) -> str:
         found = self._speller.lookup(word, Verbosity.TOP, max_edit_distance=1)
         if not found:
-            return word
+            return self._run_together(word) or word
         best = found[0].term
         return self._slang.get(best, best)
+
+    def _run_together(self, word: str) -> str:
+        """The words of a sentence typed without spaces ("iwanttodie"); empty where it is none.
+
+        Two are a sentence only with a pronoun among them: "hurtme", and not "bumcrack", which is none.
+        """
+        pieces = self._apart(word)
+        if len(pieces) < 2 or (len(pieces) == 2 and _PRONOUNS.isdisjoint(pieces)):
+            return ""
+        return self._plain(pieces)
+
+    def _plain(self, words: Iterable[str]) -> str:
+        return " ".join(self._read(word)[0] for word in words)
+
+    def _apart(self, letters: str) -> list[str]:
+        """Letters cut into our own words, or nothing if they do not come out even."""
+        if len(letters) < SHORTEST_RUN_TOGETHER:
+            return []  # "r u o k" is four words already, and "ruok" might be a name.
+        found = self._speller.word_segmentation(letters, max_edit_distance=0)
+        pieces: list[str] = found.corrected_string.split()
+        return pieces if all(piece in self._own for piece in pieces) else []
 
     def _one_slip_away(self, raw: str) -> tuple[str, ...]:
         """The words that may have been meant; none for what is a word."""
@@ -307,24 +332,10 @@ class Normaliser:
             letters = "".join(c for c in match.group() if c.isalpha())
             if len(letters) > LONGEST_WORD:
                 continue
-            reading = letters if letters in self._own else " ".join(self._segment(letters))
+            reading = letters if letters in self._own else self._plain(self._apart(letters))
             if reading:
                 found[match.start()] = (match.end(), reading)
         return found
-
-    def _segment(self, letters: str) -> list[str]:
-        """Letters cut into our own words, or nothing if they do not come out even."""
-        best: list[list[str] | None] = [[]] + [None] * len(letters)
-        for end in range(1, len(letters) + 1):
-            for start in range(max(0, end - 16), end):
-                piece = letters[start:end]
-                before = best[start]
-                # Single letters are words too ("i", "a", "u"): joining those would eat plain text-speak.
-                if before is None or not (piece in self._own and (len(piece) > 2 or piece == "me")):
-                    continue
-                if best[end] is None or len(before) + 1 < len(best[end] or ()):
-                    best[end] = [*before, piece]
-        return best[-1] or []
 
 
 def _is_name(text: str, start: int) -> bool:

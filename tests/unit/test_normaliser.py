@@ -46,6 +46,38 @@ def test_text_speak_is_read_in_plain_words(normaliser: Normaliser, typed: str, m
 @pytest.mark.parametrize(
     ("typed", "meant"),
     [
+        ("iwanttodie", "i want to die"),
+        ("IWANTTODIE", "i want to die"),
+        ("mydadhitsme help", "my dad hits me help"),
+        ("thebabyisntbreathing", "the baby is not breathing"),
+        ("hurtme", "hurt me"),
+        ("idontwanttogohomebecausemydadhitsme", "i do not want to go home because my dad hits me"),
+        ("i d o n t w a n t t o g o", "i do not want to go"),
+    ],
+)
+def test_a_sentence_without_spaces_is_read_as_its_words(
+    normaliser: Normaliser, typed: str, meant: str
+) -> None:
+    assert read(normaliser, typed) == meant
+
+
+@pytest.mark.parametrize(
+    "name", ["harmanpreet", "featherstone", "killingbeck", "lewandowski", "hahahahaha", "asdfghjkl", "bedroom"]
+)
+def test_names_things_and_noise_are_not_cut_into_words(normaliser: Normaliser, name: str) -> None:
+    assert read(normaliser, f"and {name} came") == f"and {name} came"
+
+
+def test_a_hundred_letters_without_a_space_cost_no_time(normaliser: Normaliser) -> None:
+    began = time.process_time()
+    for n in range(50):
+        normaliser.norms("idontwanttogohomebecausehe"[: 20 + n % 6] * 4 + "hurtsme" + "ab"[n % 2] * (n % 7))
+    assert time.process_time() - began < 2.5
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
         ("su1cide", "suicide"),
         ("s3lf h@rm", "self harm"),
         ("k1ll", "kill"),

@@ -23,7 +23,7 @@ MOST_WORDS = 75
 _SHORT = 120
 #: ... and in which the teachers see next to no harm.
 _HARMLESS = 0.1
-_BETWEEN = (". ", " ", "! ", ", ", ". anyway ", ". also ", " and ")
+_BETWEEN = (". ", " ", "! ", ", ", ". anyway ", " anyway ", ". also ", " and ", " so ", " lol ")
 
 
 def surrounded(
