@@ -297,7 +297,7 @@ class Normaliser:
     def _run_together(self, word: str) -> str:
         """The words of a sentence typed without spaces ("iwanttodie"); empty where it is none.
 
-        Two are a sentence only with a pronoun among them: "hurtme", and not "bumcrack", which is none.
+        Two are a sentence only with a pronoun among them: "hurtme", and not "homework", which is a thing.
         """
         pieces = self._apart(word)
         if len(pieces) < 2 or (len(pieces) == 2 and _PRONOUNS.isdisjoint(pieces)):

@@ -62,7 +62,8 @@ def test_a_sentence_without_spaces_is_read_as_its_words(
 
 
 @pytest.mark.parametrize(
-    "name", ["harmanpreet", "featherstone", "killingbeck", "lewandowski", "hahahahaha", "asdfghjkl", "bedroom"]
+    "name",
+    ["harmanpreet", "featherstone", "killingbeck", "lewandowski", "hahahahaha", "asdfghjkl", "bedroom"],
 )
 def test_names_things_and_noise_are_not_cut_into_words(normaliser: Normaliser, name: str) -> None:
     assert read(normaliser, f"and {name} came") == f"and {name} came"
