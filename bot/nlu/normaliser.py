@@ -1,4 +1,4 @@
-"""Reads what people type as plain words: text-speak, evasive spelling, stretched letters, typos.
+"""Reads what people type as plain words: text-speak, evasive spelling, missing spaces, typos.
 
 Pure: no Rasa. The risk detector and the Rasa tokenizer both read messages through this, so that a
 word means the same in both. The text itself is never changed: every :class:`Word` carries offsets
