@@ -29,7 +29,8 @@ OWN_WORD_COUNT = 10**11
 SHORTEST_CORRECTED = 4
 #: A word this long that is none may have been meant for another (:attr:`Word.others`).
 SHORTEST_DOUBTED = 3
-#: Shorter ones are not taken for several words run together ("helpme").
+#: Letters that make several words are this many ("helpme"), or fewer if no word of them is one letter:
+#: "r u o k" is four words already.
 SHORTEST_RUN_TOGETHER = 6
 #: Longer runs of letters are noise or code, neither a misspelt word nor a sentence without spaces.
 LONGEST_WORD = 80
@@ -299,7 +300,7 @@ class Normaliser:
 
         Two are a sentence only with a pronoun among them: "hurtme", and not "homework", which is a thing.
         """
-        pieces = self._apart(word)
+        pieces = self._apart(word) if len(word) >= SHORTEST_RUN_TOGETHER else []
         if len(pieces) < 2 or (len(pieces) == 2 and _PRONOUNS.isdisjoint(pieces)):
             return ""
         return self._plain(pieces)
@@ -309,10 +310,10 @@ class Normaliser:
 
     def _apart(self, letters: str) -> list[str]:
         """Letters cut into our own words, or nothing if they do not come out even."""
-        if len(letters) < SHORTEST_RUN_TOGETHER:
-            return []  # "r u o k" is four words already, and "ruok" might be a name.
         found = self._speller.word_segmentation(letters, max_edit_distance=0)
         pieces: list[str] = found.corrected_string.split()
+        if len(letters) < SHORTEST_RUN_TOGETHER and any(len(piece) == 1 for piece in pieces):
+            return []
         return pieces if all(piece in self._own for piece in pieces) else []
 
     def _one_slip_away(self, raw: str) -> tuple[str, ...]:

@@ -87,6 +87,7 @@ def test_a_hundred_letters_without_a_space_cost_no_time(normaliser: Normaliser) 
         ("s.e.x", "sex"),
         ("k-i-l-l", "kill"),
         ("k i l l m y s e l f", "kill myself"),
+        ("h i t m e", "hit me"),
         ("sui\u200bcide", "suicide"),
         ("su\u0456\u0441ide", "suicide"),
         ("ｋｉｌｌ", "kill"),
