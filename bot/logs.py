@@ -57,3 +57,10 @@ def configure_logs() -> None:
         logger_factory=structlog.PrintLoggerFactory(stream),
         cache_logger_on_first_use=True,
     )
+
+
+def silence_words() -> None:
+    """Let whatever logs in this process write without messages, for a server that is not ours (Rasa)."""
+    for name in ("", *logging.root.manager.loggerDict):
+        for handler in logging.getLogger(name).handlers:
+            handler.setFormatter(WordlessFormatter())

@@ -113,6 +113,10 @@ class House:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait(10)
 
+    def send_signal(self, name: str, number: signal.Signals) -> None:
+        """Freeze (SIGSTOP) or thaw (SIGCONT) a process."""
+        os.killpg(self._processes[name].pid, number)
+
     def close(self) -> None:
         """Stop everything."""
         for name in list(self._processes):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -70,10 +69,6 @@ class ChaosHouse(House):
         (self.folder / f"hold-{step}").unlink(missing_ok=True)
 
     # Processes ------------------------------------------------------------------------------------
-
-    def send_signal(self, name: str, number: signal.Signals) -> None:
-        """Freeze (SIGSTOP) or thaw (SIGCONT) a process."""
-        os.killpg(self._processes[name].pid, number)
 
     def is_down(self, name: str) -> bool:
         """Whether it was killed and not started again."""
