@@ -69,11 +69,9 @@ def test_no_log_of_any_process_holds_what_was_written(house: House) -> None:
     chat.says(f"is this private {marker}")
     house.start("actions")
     house.wait_until_ready()
-    house.send_signal(
-        "actions", signal.SIGSTOP
-    )  # Rasa's own channel would log what it could not answer in time.
+    # Frozen: Rasa's own channel would log what it could not answer in time (tests/unit/test_rasa_rest.py).
+    house.send_signal("actions", signal.SIGSTOP)
     chat.says(f"is this private {marker}")
-    wait_for(lambda: "rasa.core.channels.rest" in house.logs(), 20, lambda: "Rasa complained of nothing")
     house.send_signal("actions", signal.SIGCONT)
     house.wait_until_ready()
     logs = house.logs()
