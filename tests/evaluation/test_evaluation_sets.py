@@ -90,7 +90,7 @@ def test_the_adapter_and_its_provenance_lie_together() -> None:
     # Two points under what docs/risk_model_card.md measured: a fall is noticed, not hidden.
     [
         (HELD_OUT, "sensitivity", 0.935), (HELD_OUT, "immediate recall", 0.945),
-        (HELD_OUT, "specificity", 0.83),
+        (HELD_OUT, "specificity", 0.84),
         (HELD_OUT, "category recall", 0.91), (HELD_OUT, "about", 0.865),
         (FRESH, "sensitivity", 0.94), (FRESH, "immediate recall", 0.955), (FRESH, "specificity", 0.94),
         (FRESH, "category recall", 0.95), (FRESH, "about", 0.86),
