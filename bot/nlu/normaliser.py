@@ -16,10 +16,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-import yaml
 from symspellpy import SymSpell, Verbosity
 
-__all__ = ["DataFileError", "Normaliser", "Word", "plain_words", "read_yaml"]
+from bot.data_files import DataFileError, read_yaml
+
+__all__ = ["Normaliser", "Word", "plain_words"]
 
 #: How many of symspellpy's English words are kept, commonest first.
 DICTIONARY_WORDS = 30_000
@@ -34,17 +35,6 @@ SHORTEST_DOUBTED = 3
 SHORTEST_RUN_TOGETHER = 6
 #: Longer runs of letters are noise or code, neither a misspelt word nor a sentence without spaces.
 LONGEST_WORD = 80
-
-
-class DataFileError(ValueError):
-    """A data file that cannot be used as it stands. The message names file, entry and remedy."""
-
-    def __init__(self, file: Path | str, entry: str, problem: str, remedy: str) -> None:
-        name = "/".join(Path(file).parts[-3:])
-        super().__init__(f"{name}: {entry}: {problem} Remedy: {remedy}")
-        self.file = Path(file)
-        self.entry = entry
-        self.parts = (problem, remedy)
 
 
 @dataclass(frozen=True)
@@ -80,28 +70,6 @@ _DOUBLE = re.compile(r"(.)\1+")
 _TRAILING_DIGIT = re.compile(r"^(\d{1,2})(yo|yr|yrs|year|years|y)$")
 _PRONOUNS = frozenset("i im ive me my you he hes she shes him her we us they them".split())
 _SENTENCE_END = re.compile(r"[.!?\n:]")
-
-
-def read_yaml(path: Path) -> Any:
-    """The content of one YAML file.
-
-    Raises:
-        DataFileError: the file is missing or is not YAML.
-    """
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        with path.open(encoding="utf-8") as file:
-            return yaml.load(file, Loader=loader)  # noqa: S506 - CSafeLoader is the safe loader
-    except OSError as error:
-        raise DataFileError(
-            path, "the file", f"cannot be read ({error.strerror}).", "put the file back from git."
-        ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f"line {mark.line + 1}" if mark else "the file"
-        raise DataFileError(
-            path, line, "is not valid YAML.", "check indents, colons and quotes there and just above."
-        ) from error
 
 
 def _fold_char(char: str) -> str:

@@ -34,14 +34,14 @@ def check_family(family: Family, detector: Detector) -> list[str]:
         if family.name not in {e.family for e in finding.evidence}:
             wrong.append(
                 f"{family.file}: {family.name}: must_match “{text}” does not match. Remedy: add a phrase that"
-                " matches it, or see whether a guard in harmless.yml takes it back."
+                " matches it, or see whether a guard in a harmless file takes it back."
             )
     for text in family.must_not_match:
         for item in detector.assess(text).evidence:
             if item.family == family.name:
                 wrong.append(
                     f"{family.file}: {family.name}: must_not_match “{text}” matches with “{item.words}”."
-                    " Remedy: make that phrase narrower, or add a guard to harmless.yml."
+                    " Remedy: make that phrase narrower, or add a guard to a harmless file."
                 )
     return wrong
 

@@ -14,7 +14,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from bot.nlu.normaliser import DataFileError, Normaliser, plain_words, read_yaml
+from bot.data_files import DataFileError, read_yaml
+from bot.nlu.normaliser import Normaliser, plain_words
 from bot.risk.phrases import Phrase, PhraseError, Vocabulary, parse
 from bot.risk.taxonomy import About, Category, Level
 
@@ -27,6 +28,8 @@ FEWEST_NOT_MATCH = 4
 WORDS, HARMLESS, ABOUT, ANSWERS = "words.yml", "harmless.yml", "about.yml", "answers.yml"
 SIGNS = "signs.yml"
 _OTHERS = (WORDS, HARMLESS, ABOUT, ANSWERS, SIGNS)
+#: Guards for the phrases of some topics alone stand in files of their own, such as ``harmless_home.yml``.
+_OF_TOPICS = "harmless_"
 #: The headings under which practitioners group signs of neglect.
 HEADINGS = ("physical", "emotional", "educational", "parental")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -145,7 +148,8 @@ def load(data_dir: Path) -> RiskData:
     for needed in _OTHERS:
         if needed not in contents:
             raise RiskDataError(folder / needed, "the file", "is missing.", "put it back from git.")
-    topics = [c for name, c in contents.items() if name not in _OTHERS]
+    harmless_of_topics = [c for name, c in contents.items() if name.startswith(_OF_TOPICS)]
+    topics = [c for n, c in contents.items() if n not in _OTHERS and not n.startswith(_OF_TOPICS)]
     if not topics:
         raise RiskDataError(folder, "the folder", "holds no topic file.", "put them back from git.")
 
@@ -164,12 +168,20 @@ def load(data_dir: Path) -> RiskData:
         seen[family.name] = family.file
     path, harmless = contents[HARMLESS]
     about_path, about = contents[ABOUT]
-    guards = tuple(reader.guards(path, harmless))
+    guards = tuple(guard for c in (contents[HARMLESS], *harmless_of_topics) for guard in reader.guards(*c))
+    named: dict[str, str] = {}
     for guard in guards:
         if unknown := guard.only - set(seen):
             raise RiskDataError(
-                path, guard.name, f"`only` names {min(unknown)}, which is no family.", "correct the name."
-            )
+                folder / guard.file, guard.name, f"`only` names {min(unknown)}, which is no family.",
+                "correct the name.",
+            )  # fmt: skip
+        if guard.name in named:
+            raise RiskDataError(
+                folder / guard.file, guard.name, f"is already a guard in {named[guard.name]}.",
+                "give one of them another name.",
+            )  # fmt: skip
+        named[guard.name] = guard.file
     return RiskData(
         normaliser=normaliser,
         families=families,

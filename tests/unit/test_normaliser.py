@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.nlu.normaliser import DataFileError, Normaliser
+from bot.data_files import DataFileError
+from bot.nlu.normaliser import Normaliser
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 

@@ -146,6 +146,19 @@ def test_an_example_that_does_not_match_is_named(data: Path) -> None:
     assert all("new.yml: new_family" in line and "Remedy" in line for line in wrong)
 
 
+def test_a_guard_of_one_topic_may_stand_in_a_file_of_its_own(data: Path) -> None:
+    before = {guard.name for guard in load(data).guards}
+    guard = "  - {name: new_guard, why: x., governs: over, phrases: [in a play], only: [run_away],"
+    guard += (
+        " innocent: [she ran away in a play, he ran away in a play], still_heard: [i ran away]}\n"
+    )
+    (data / "risk" / "harmless_new.yml").write_text(f"guards:\n{guard}")
+    assert {guard.name for guard in load(data).guards} == {*before, "new_guard"}
+    (data / "risk" / "harmless_newer.yml").write_text(f"guards:\n{guard}")
+    with pytest.raises(RiskDataError, match=r"harmless_newer.yml: new_guard: .*already .*harmless_new.yml"):
+        load(data)
+
+
 def test_a_word_set_that_holds_itself_refuses_to_load(data: Path) -> None:
     path = data / "risk" / "words.yml"
     path.write_text(path.read_text() + "  loop: [<loop>]\n")

@@ -84,6 +84,7 @@ def content() -> Content:
 def test_production_refuses_unsigned_safety_wording_unless_told_in_so_many_words(content) -> None:
     drafts = {file for file, _ in unsigned(content, ROOT / "data", safety_only=True)}
     assert {"data/responses/safety.yml", "data/responses/numbers.yml", "data/risk/suicide.yml"} <= drafts
+    assert {"data/risk/harmless.yml", "data/risk/harmless_home.yml", "data/risk/words.yml"} <= drafts
     with pytest.raises(SettingsError, match="unsigned"):
         refuse_unless_safe(production(**BEHIND_TLS), content)
     refuse_unless_safe(production(**BEHIND_TLS, **SIGNED), content)

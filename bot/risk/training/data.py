@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.nlu.normaliser import read_yaml
+from bot.data_files import read_yaml
 from bot.risk.detector import Detector
 from bot.risk.families import RiskData
 from bot.risk.labelled import Labelled, read_labelled
