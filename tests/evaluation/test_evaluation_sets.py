@@ -89,10 +89,10 @@ def test_the_adapter_and_its_provenance_lie_together() -> None:
     ("path", "measure", "least"),
     # Two points under what docs/risk_model_card.md measured: a fall is noticed, not hidden.
     [
-        (HELD_OUT, "sensitivity", 0.935), (HELD_OUT, "immediate recall", 0.945),
-        (HELD_OUT, "specificity", 0.84),
-        (HELD_OUT, "category recall", 0.91), (HELD_OUT, "about", 0.865),
-        (FRESH, "sensitivity", 0.94), (FRESH, "immediate recall", 0.955), (FRESH, "specificity", 0.94),
+        (HELD_OUT, "sensitivity", 0.955), (HELD_OUT, "immediate recall", 0.945),
+        (HELD_OUT, "specificity", 0.86),
+        (HELD_OUT, "category recall", 0.93), (HELD_OUT, "about", 0.88),
+        (FRESH, "sensitivity", 0.95), (FRESH, "immediate recall", 0.965), (FRESH, "specificity", 0.96),
         (FRESH, "category recall", 0.95), (FRESH, "about", 0.86),
     ],
 )  # fmt: skip
@@ -101,7 +101,7 @@ def test_the_figures_of_the_card_hold(path: Path, measure: str, least: float) ->
     assert share.value is not None and share.value >= least
 
 
-@pytest.mark.parametrize(("path", "most"), [(HELD_OUT, 0.165), (FRESH, 0.085)])
+@pytest.mark.parametrize(("path", "most"), [(HELD_OUT, 0.13), (FRESH, 0.07)])
 def test_worries_are_not_escalated_more_than_the_card_says(path: Path, most: float) -> None:
     share = _report(path).figures()["over-escalation"]
     assert share.value is not None and share.value <= most
