@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -44,7 +45,7 @@ def _practice(data_dir: Path) -> Iterator[tuple[str, str]]:
 
 def _numbers(data_dir: Path) -> Iterator[tuple[str, str]]:
     document = yaml.safe_load((data_dir / "responses" / "numbers.yml").read_text(encoding="utf-8"))
-    if not (document.get("reviewed_by") and document.get("reviewed_on")):
+    if not _signed(document):
         yield from (("data/responses/numbers.yml", service["id"]) for service in document["services"])
 
 
@@ -52,10 +53,13 @@ def _phrases(data_dir: Path) -> Iterator[tuple[str, str]]:
     for path in sorted((data_dir / "risk").glob("*.yml")):
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
         # Guards, word sets and answers are signed by the file: one makes no sense without the others.
-        if "reviewed_by" in document and not (document["reviewed_by"] and document.get("reviewed_on")):
+        if "reviewed_by" in document and not _signed(document):
             yield f"data/risk/{path.name}", "(the file)"
         for entries in document.values():
             for entry in entries if isinstance(entries, list) else ():
-                if isinstance(entry, dict) and "reviewed_by" in entry:
-                    if not (entry["reviewed_by"] and entry.get("reviewed_on")):
-                        yield f"data/risk/{path.name}", entry["name"]
+                if isinstance(entry, dict) and "reviewed_by" in entry and not _signed(entry):
+                    yield f"data/risk/{path.name}", entry["name"]
+
+
+def _signed(what: Mapping[str, Any]) -> bool:
+    return bool(what.get("reviewed_by") and what.get("reviewed_on"))

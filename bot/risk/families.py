@@ -8,7 +8,7 @@ is checked by :func:`bot.risk.examples.check_examples`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -28,8 +28,9 @@ FEWEST_NOT_MATCH = 4
 WORDS, HARMLESS, ABOUT, ANSWERS = "words.yml", "harmless.yml", "about.yml", "answers.yml"
 SIGNS = "signs.yml"
 _OTHERS = (WORDS, HARMLESS, ABOUT, ANSWERS, SIGNS)
-#: Guards for the phrases of some topics alone stand in files of their own, such as ``harmless_home.yml``.
-_OF_TOPICS = "harmless_"
+#: How the names of all files of guards begin: those for the phrases of some topics alone stand in files
+#: of their own, such as ``harmless_home.yml``.
+_OF_GUARDS = "harmless"
 #: The headings under which practitioners group signs of neglect.
 HEADINGS = ("physical", "emotional", "educational", "parental")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -148,8 +149,8 @@ def load(data_dir: Path) -> RiskData:
     for needed in _OTHERS:
         if needed not in contents:
             raise RiskDataError(folder / needed, "the file", "is missing.", "put it back from git.")
-    harmless_of_topics = [c for name, c in contents.items() if name.startswith(_OF_TOPICS)]
-    topics = [c for n, c in contents.items() if n not in _OTHERS and not n.startswith(_OF_TOPICS)]
+    of_guards = {name: content for name, content in contents.items() if name.startswith(_OF_GUARDS)}
+    topics = [content for name, content in contents.items() if name not in {*_OTHERS, *of_guards}]
     if not topics:
         raise RiskDataError(folder, "the folder", "holds no topic file.", "put them back from git.")
 
@@ -158,30 +159,17 @@ def load(data_dir: Path) -> RiskData:
     )
     reader = _Reader(Vocabulary(_sets(*contents[WORDS]), normaliser.norms))
     families = tuple(family for path, data in topics for family in reader.families(path, data))
-    seen: dict[str, str] = {}
-    for family in families:
-        if family.name in seen:
-            raise RiskDataError(
-                folder / family.file, family.name, f"is already a family in {seen[family.name]}.",
-                "give one of them another name.",
-            )  # fmt: skip
-        seen[family.name] = family.file
-    path, harmless = contents[HARMLESS]
-    about_path, about = contents[ABOUT]
-    guards = tuple(guard for c in (contents[HARMLESS], *harmless_of_topics) for guard in reader.guards(*c))
-    named: dict[str, str] = {}
+    guards = tuple(guard for path, data in of_guards.values() for guard in reader.guards(path, data))
+    known = _each_named_once(folder, "family", families)
+    _each_named_once(folder, "guard", guards)
     for guard in guards:
-        if unknown := guard.only - set(seen):
+        if unknown := guard.only - known:
             raise RiskDataError(
                 folder / guard.file, guard.name, f"`only` names {min(unknown)}, which is no family.",
                 "correct the name.",
             )  # fmt: skip
-        if guard.name in named:
-            raise RiskDataError(
-                folder / guard.file, guard.name, f"is already a guard in {named[guard.name]}.",
-                "give one of them another name.",
-            )  # fmt: skip
-        named[guard.name] = guard.file
+    path, harmless = contents[HARMLESS]
+    about_path, about = contents[ABOUT]
     return RiskData(
         normaliser=normaliser,
         families=families,
@@ -193,6 +181,19 @@ def load(data_dir: Path) -> RiskData:
         negators=reader.plain(path, "negators", harmless),
         clause_breaks=reader.phrases(path, "clause_breaks", harmless.get("clause_breaks")),
     )
+
+
+def _each_named_once(folder: Path, kind: str, entries: Sequence[Family | Guard]) -> set[str]:
+    """The names of all entries, none of which may stand twice."""
+    files: dict[str, str] = {}
+    for entry in entries:
+        if entry.name in files:
+            raise RiskDataError(
+                folder / entry.file, entry.name, f"is already a {kind} in {files[entry.name]}.",
+                "give one of them another name.",
+            )  # fmt: skip
+        files[entry.name] = entry.file
+    return set(files)
 
 
 class _Reader:

@@ -87,7 +87,7 @@ def test_the_adapter_and_its_provenance_lie_together() -> None:
 
 @pytest.mark.parametrize(
     ("path", "measure", "least"),
-    # Two points under what docs/risk_model_card.md measured: a fall is noticed, not hidden.
+    # One to two points under what docs/risk_model_card.md measured: a fall is noticed, not hidden.
     [
         (HELD_OUT, "sensitivity", 0.955), (HELD_OUT, "immediate recall", 0.945),
         (HELD_OUT, "specificity", 0.86),

@@ -149,9 +149,7 @@ def test_an_example_that_does_not_match_is_named(data: Path) -> None:
 def test_a_guard_of_one_topic_may_stand_in_a_file_of_its_own(data: Path) -> None:
     before = {guard.name for guard in load(data).guards}
     guard = "  - {name: new_guard, why: x., governs: over, phrases: [in a play], only: [run_away],"
-    guard += (
-        " innocent: [she ran away in a play, he ran away in a play], still_heard: [i ran away]}\n"
-    )
+    guard += " innocent: [she ran away in a play, he ran away in a play], still_heard: [i ran away]}\n"
     (data / "risk" / "harmless_new.yml").write_text(f"guards:\n{guard}")
     assert {guard.name for guard in load(data).guards} == {*before, "new_guard"}
     (data / "risk" / "harmless_newer.yml").write_text(f"guards:\n{guard}")
