@@ -7,8 +7,7 @@ import unicodedata
 from functools import lru_cache
 from typing import Any
 
-import yaml
-
+from bot.data_files import read_yaml
 from bot.nlu.normaliser import Normaliser
 from bot.settings import ROOT
 
@@ -27,7 +26,7 @@ _MEANT = re.compile(r"\b(?:my|the) ([a-z]+(?: carer)?)")
 
 @lru_cache(maxsize=1)
 def _data() -> dict[str, Any]:
-    return yaml.safe_load((ROOT / "data" / "feelings.yml").read_text(encoding="utf-8"))
+    return read_yaml(ROOT / "data" / "feelings.yml")
 
 
 @lru_cache(maxsize=1)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import yaml
 from rasa_sdk.executor import CollectingDispatcher
 
+from bot.data_files import read_yaml
 from bot.settings import ROOT
 
 ANY = "*"
@@ -17,7 +17,7 @@ ANY = "*"
 @lru_cache(maxsize=1)
 def all_services() -> tuple[Mapping[str, Any], ...]:
     """Every service, in the order of the file."""
-    document = yaml.safe_load((ROOT / "data" / "responses" / "numbers.yml").read_text(encoding="utf-8"))
+    document = read_yaml(ROOT / "data" / "responses" / "numbers.yml")
     return tuple(document["services"])
 
 

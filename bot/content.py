@@ -14,12 +14,8 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from bot.data_files import DataFileError, read_yaml
 from bot.rota import UK, Hours
-
-#: libyaml's safe loader where it was built in: ten times as fast.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 #: What the gateway, the handover and the clock say by themselves, without Rasa: these must exist.
 SAID_BY_THE_HOUSE = (
@@ -112,9 +108,9 @@ class Content:
         files: dict[str, str] = {}
         for path in sorted((data_dir / "responses").glob("*.yml")):
             try:
-                document = yaml.load(path.read_text(encoding="utf-8"), _Loader) or {}  # noqa: S506 - the safe one
-            except yaml.YAMLError as error:
-                raise ContentError(f"{path.name}: not valid YAML ({error}). Check the indentation.") from None
+                document = read_yaml(path) or {}
+            except DataFileError as error:
+                raise ContentError(str(error)) from None
             for name, variations in (document.get("responses") or {}).items():
                 if name in responses:
                     raise ContentError(f"{path.name}: {name} is already in {files[name]}.yml; keep one.")

@@ -25,7 +25,7 @@ def read_yaml(path: Path) -> Any:
     """The content of one YAML file.
 
     Raises:
-        DataFileError: the file is missing or is not YAML.
+        DataFileError: the file is missing, or is not YAML in UTF-8.
     """
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
@@ -35,6 +35,8 @@ def read_yaml(path: Path) -> Any:
         raise DataFileError(
             path, "the file", f"cannot be read ({error.strerror}).", "put the file back from git."
         ) from error
+    except UnicodeDecodeError as error:
+        raise DataFileError(path, "the file", "is not UTF-8 text.", "save it as UTF-8.") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}" if mark else "the file"

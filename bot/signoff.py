@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bot.casework import practice
 from bot.casework.replies import load
 from bot.content import Content
+from bot.data_files import read_yaml
 
 #: Files of data/responses on whose words a child's safety hangs.
 SAFETY_FILES = ("safety", "opening", "privacy", "waiting")
@@ -44,14 +43,14 @@ def _practice(data_dir: Path) -> Iterator[tuple[str, str]]:
 
 
 def _numbers(data_dir: Path) -> Iterator[tuple[str, str]]:
-    document = yaml.safe_load((data_dir / "responses" / "numbers.yml").read_text(encoding="utf-8"))
+    document = read_yaml(data_dir / "responses" / "numbers.yml")
     if not _signed(document):
         yield from (("data/responses/numbers.yml", service["id"]) for service in document["services"])
 
 
 def _phrases(data_dir: Path) -> Iterator[tuple[str, str]]:
     for path in sorted((data_dir / "risk").glob("*.yml")):
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = read_yaml(path)
         # Guards, word sets and answers are signed by the file: one makes no sense without the others.
         if "reviewed_by" in document and not _signed(document):
             yield f"data/risk/{path.name}", "(the file)"

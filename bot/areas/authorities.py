@@ -12,11 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from bot.data_files import DataFileError, read_yaml
 from bot.settings import ROOT
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 #: The kinds of children's-services authority.
 KINDS = ("county", "unitary", "metropolitan", "london", "trust")
@@ -183,11 +180,9 @@ class _Reader:
         for path in paths:
             self._file = path.name
             try:
-                document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - the safe one
-            except yaml.YAMLError as error:
-                raise AreaDataError(
-                    f"{path.name}: not valid YAML ({error}). Check the indentation."
-                ) from None
+                document = read_yaml(path)
+            except DataFileError as error:
+                raise AreaDataError(str(error)) from None
             try:
                 self._document(document)
             except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-import yaml
-
+from bot.data_files import read_yaml
 from bot.settings import ROOT
 
 #: The headings under which practitioners group the signs.
@@ -48,5 +47,5 @@ def named(signs: Iterable[str], details: Mapping[str, str]) -> dict[str, tuple[S
 
 @lru_cache(maxsize=1)
 def _headings() -> Mapping[str, str]:
-    document = yaml.safe_load((ROOT / "data" / "risk" / "signs.yml").read_text(encoding="utf-8"))
+    document = read_yaml(ROOT / "data" / "risk" / "signs.yml")
     return {sign["name"]: sign["heading"] for sign in document["signs"]}

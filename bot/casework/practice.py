@@ -14,8 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from bot.data_files import read_yaml
 from bot.handover import ACCEPTED, CLOSED, WAITING
 from bot.risk.taxonomy import About, Category, Evidence, Finding, Level
 from bot.settings import ROOT
@@ -183,7 +182,7 @@ def load(path: Path = FILE) -> Script:
         KeyError: an entry is missing.
         ValueError: a level or category nobody knows.
     """
-    document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    document = read_yaml(path)
     if unknown := set(document["answers"]) - set(STEPS):
         raise ValueError(f"{path.name}: unknown steps {sorted(unknown)}")
     return Script(

@@ -13,10 +13,10 @@ from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
 
-import yaml
 from sqlalchemy import select
 
 from bot.casework.tables import ReplyTemplate
+from bot.data_files import read_yaml
 from bot.settings import ROOT
 from bot.store.uow import UnitOfWork
 
@@ -124,7 +124,7 @@ def load(path: Path) -> tuple[Reply, ...]:
     Raises:
         RepliesError: an entry without name, title or words, a name twice, or an unknown placeholder.
     """
-    document = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    document = read_yaml(path) or {}
     found: dict[str, Reply] = {}
     for entry in document.get("templates") or ():
         name = str(entry.get("name", ""))

@@ -10,10 +10,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from bot.data_files import read_yaml
 
 _FILE = Path(__file__).with_name("openapi.yml")
 
@@ -21,7 +22,7 @@ _FILE = Path(__file__).with_name("openapi.yml")
 @lru_cache(maxsize=1)
 def description() -> dict[str, Any]:
     """The description as it is published."""
-    return yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    return read_yaml(_FILE)
 
 
 def routes() -> list[Route]:

@@ -15,7 +15,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import structlog
-import yaml
 from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
@@ -30,6 +29,7 @@ from bot.channels.problems import Problem, problem_of
 from bot.channels.web_session import COOKIE, WebSession, is_client_id, read_body
 from bot.channels.web_view import on_page, transcript_of
 from bot.conversation import ConversationError, Conversations, NoSuchConversation, Started
+from bot.data_files import read_yaml
 from bot.doors import DOORS, UnknownSpeaker
 from bot.gateway.headers import POLICY
 from bot.gateway.newcomers import WAIT, Newcomers
@@ -345,7 +345,7 @@ class PlainChat:
 @lru_cache(maxsize=1)
 def faces() -> tuple[str, ...]:
     """The feelings that have a picture: ``faces`` in ``data/feelings.yml``."""
-    data = yaml.safe_load((ROOT / "data" / "feelings.yml").read_text(encoding="utf-8"))
+    data = read_yaml(ROOT / "data" / "feelings.yml")
     return tuple(data["faces"])
 
 

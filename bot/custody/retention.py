@@ -8,8 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from bot.data_files import DataFileError, read_yaml
 from bot.handover.states import KINDS
 from bot.risk.taxonomy import Category, Level
 from bot.settings import ROOT
@@ -73,9 +72,9 @@ def load_retention(path: Path | None = None) -> Retention:
     """
     path = path or ROOT / "data" / "retention.yml"
     try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RetentionError(f"{path.name} cannot be read ({type(error).__name__}).") from None
+        document = read_yaml(path)
+    except DataFileError as error:
+        raise RetentionError(str(error)) from None
     if not isinstance(document, dict) or not isinstance(document.get("rules"), list):
         raise RetentionError(f"{path.name}: holds no 'rules:'.")
     rules = tuple(_rule(entry, path.name) for entry in document["rules"])

@@ -12,14 +12,12 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from bot.data_files import DataFileError, read_yaml
 from bot.directory.needs import MADE_FOR, MEETS, DirectoryDataError, Needs
 from bot.directory.records import clean
 from bot.directory.shapes import BadRecord, identifier
 from bot.settings import ROOT
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FROM_NUMBERS = ("name", "phones", "source", "checked_on", "check_by")
 _FIELDS = frozenset(
     "id number name organization about who how wait cost free self_referral ages needs nations areas remote "
@@ -50,9 +48,9 @@ def entries(
 
 def _read(path: Path) -> Mapping[str, Any]:
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - the safe one
-    except (OSError, yaml.YAMLError) as error:
-        raise DirectoryDataError(f"{path.name}: cannot be read ({error}).") from None
+        document = read_yaml(path)
+    except DataFileError as error:
+        raise DirectoryDataError(str(error)) from None
     if not isinstance(document, Mapping) or not isinstance(document.get("services"), list):
         raise DirectoryDataError(f"{path.name}: has no list 'services:'.")
     return document

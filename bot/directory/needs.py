@@ -9,12 +9,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from rapidfuzz.distance import OSA
 
+from bot.data_files import DataFileError, read_yaml
 from bot.settings import ROOT
-
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 #: The need that stands for any: what is offered when nothing fits better.
 ANY_NEED = "family"
@@ -74,9 +72,9 @@ class Needs:
         """
         path = folder / "needs.yml"
         try:
-            document = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - the safe one
-        except (OSError, yaml.YAMLError) as error:
-            raise DirectoryDataError(f"{path.name}: cannot be read ({error}).") from None
+            document = read_yaml(path)
+        except DataFileError as error:
+            raise DirectoryDataError(str(error)) from None
         entries = document.get("needs") if isinstance(document, Mapping) else None
         if not isinstance(entries, list):
             raise DirectoryDataError(f"{path.name}: has no list 'needs:'.")

@@ -19,7 +19,6 @@ from typing import Any
 from unittest.mock import patch
 
 import structlog
-import yaml
 from cryptography.fernet import Fernet
 from rasa.core.agent import Agent
 from rasa.core.channels.channel import CollectingOutputChannel, UserMessage
@@ -31,6 +30,7 @@ from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.codes import shown
 from bot.conversation import Conversations
+from bot.data_files import read_yaml
 from bot.messages import Channel, InboundMessage, Kind, Sender
 from bot.nlu.wording import FreshWords
 from bot.operate.model import train
@@ -169,7 +169,7 @@ class Player:
 
 def scripts(path: Path = SCRIPTS) -> list[dict[str, Any]]:
     """The conversations of a file: ``title``, ``who``, ``at`` and ``steps`` each."""
-    return list(yaml.safe_load(path.read_text(encoding="utf-8"))["conversations"])
+    return list(read_yaml(path)["conversations"])
 
 
 def write(path: Path = DOCUMENT) -> None:

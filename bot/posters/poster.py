@@ -12,10 +12,10 @@ from datetime import date
 from typing import Any
 
 import segno
-import yaml
 
 from bot.bootstrap import Core
 from bot.content import Content
+from bot.data_files import read_yaml
 from bot.doors import DOORS, door_of
 from bot.look import PINE, Look, look_of
 from bot.risk.taxonomy import About
@@ -104,7 +104,7 @@ def make_poster(core: Core, door: str, *, telegram: bool = True) -> Poster:
 
 def _lines(about: About) -> list[Mapping[str, Any]]:
     path = ROOT / "data" / "responses" / "numbers.yml"
-    services = yaml.safe_load(path.read_text(encoding="utf-8"))["services"]
+    services = read_yaml(path)["services"]
     by_id = {service["id"]: service for service in services}
     return [by_id[one] for one in _LINES.get(about, _LINES_OF_CHILDREN)]
 

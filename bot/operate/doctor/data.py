@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 
-import yaml
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -15,6 +14,7 @@ from bot.custody.archive import MAGIC
 from bot.custody.keys import there
 from bot.custody.retention import RetentionError, load_retention
 from bot.custody.tables import PurgeRun
+from bot.data_files import read_yaml
 from bot.directory.library import Library
 from bot.operate.doctor.finding import Finding, counted
 from bot.rota import UK
@@ -191,7 +191,7 @@ def directory(house: Core) -> Iterator[Finding]:
 
 def overdue_numbers(file: Path, today: date) -> int:
     """How many helplines of a file should have been checked before today."""
-    services = yaml.safe_load(file.read_text(encoding="utf-8"))["services"]
+    services = read_yaml(file)["services"]
     return sum(date.fromisoformat(str(one["check_by"])) < today for one in services)
 
 
