@@ -16,7 +16,7 @@ from bot.cache import cache_dir
 from bot.nlu.base_model import TamperedError, fetch_base
 from bot.risk.detector import DATA_DIR, Detector
 from bot.risk.training import teacher, trainer
-from bot.risk.training.data import VALIDATION_SHARE, examples, held_out, prepare, retyped, unlabelled
+from bot.risk.training.data import VALIDATION_SHARE, examples, hardest, held_out, prepare, retyped, unlabelled
 from bot.risk.training.network import buckets
 from bot.risk.training.stages import KEPT_BACK, LEARNED, Stages, TrainingError, settle
 from bot.risk.training.surroundings import MOST_WORDS, surrounded
@@ -47,6 +47,22 @@ def test_what_teachers_are_asked_besides_is_of_the_messages_and_has_no_label(row
         (text,) = line["copies"]
         assert line["weight"] == 0 and 5 <= len(text.split()) < 70
         assert set(re.findall(r"\w+", text)) <= known
+
+
+def test_a_slow_teacher_reads_what_the_first_was_least_sure_of_and_some_of_the_rest() -> None:
+    rows = [{"level": n % 4, "number": n} for n in range(1000)]
+    told = np.zeros((1000, 32), dtype=np.float16)
+    for row in rows:  # every fifth message is read wrongly, the others well
+        told[row["number"], row["level"] if row["number"] % 5 else (row["level"] + 1) % 4] = 6
+    drawn = hardest(rows, told, 7, 300)
+    numbers = [row["number"] for row in drawn]
+    assert len(set(numbers)) == 300 and numbers == sorted(numbers)
+    wrong = sum(number % 5 == 0 for number in numbers)
+    assert wrong > 150, "most of the 200 wrongly read"
+    assert wrong < 300, "and some of the others, which are not to be forgotten"
+    assert hardest(rows, told, 7, 300) == drawn
+    assert hardest(rows, told, 8, 300) != drawn
+    assert hardest(rows, told, 7, 5000) == rows, "all, if there are fewer"
 
 
 def test_teachers_are_asked_about_further_copies_too(rows) -> None:

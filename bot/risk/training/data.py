@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bot.data_files import read_yaml
 from bot.risk.detector import Detector
 from bot.risk.families import RiskData
@@ -24,6 +26,7 @@ __all__ = [
     "data_hash",
     "everyday_examples",
     "examples",
+    "hardest",
     "held_out",
     "phrase_examples",
     "prepare",
@@ -37,6 +40,9 @@ __all__ = [
 VALIDATION_SHARE = 0.12
 #: How many differently typed copies of a message training draws from.
 COPIES = 6
+#: How hard a message counts at most and at least where the hardest are drawn, in nats of surprise. What
+#: surprises more may be labelled wrongly; what does not surprise at all is to be remembered.
+MOST_SURPRISE, LEAST_SURPRISE = 1.5, 0.12
 
 
 @dataclass(frozen=True)
@@ -139,6 +145,27 @@ def prepare(found: Sequence[Example], data: RiskData, path: Path, seed: int) -> 
                 "weight": example.weight,
             }
             file.write(json.dumps(line) + "\n")
+
+
+def hardest(rows: Sequence[dict[str, Any]], told: np.ndarray, seed: int, most: int) -> list[dict[str, Any]]:
+    """The messages an encoder is least sure of, and some of the others, in their old order.
+
+    Drawn without replacement (Efraimidis and Spirakis 2006): the less chance it gave the true level, the
+    likelier a message is drawn, so that one wrong label cannot be sure of its place.
+
+    Args:
+        rows: lines as :func:`prepare` writes them.
+        told: what the encoder made of each of the ``rows`` as it stands [row, score].
+        seed: of the draw.
+        most: how many are kept.
+    """
+    scores = told[:, : len(Level)].astype(np.float64)
+    chances = np.exp(scores - scores.max(1, keepdims=True))
+    chances /= chances.sum(1, keepdims=True)
+    surprise = -np.log(chances[np.arange(len(rows)), [row["level"] for row in rows]] + 1e-9)
+    weights = np.minimum(surprise, MOST_SURPRISE) + LEAST_SURPRISE
+    keys = np.random.default_rng(seed).random(len(rows)) ** (1 / weights)
+    return [rows[i] for i in sorted(np.argsort(-keys)[:most])]
 
 
 def unlabelled(rows: Sequence[Mapping[str, Any]], seed: int, most: int = 30_000) -> list[dict[str, Any]]:

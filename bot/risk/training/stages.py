@@ -1,7 +1,8 @@
 """Runs the trainer stage by stage, and keeps what each stage made until the training is finished.
 
 A training takes hours. One that is interrupted (a closed laptop, a full disk) goes on at the stage it was in
-when the same command is given again. What it goes by is the content: other messages, settings or weights
+when the same command is given again, and within the stage after the last whole epoch
+(:mod:`bot.risk.training.trainer`). What it goes by is the content: other messages, settings or weights
 are another training, in another folder.
 """
 

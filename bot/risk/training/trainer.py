@@ -4,6 +4,7 @@ A program of its own for a Python with torch, called by :mod:`bot.risk.training.
 imports only :mod:`bot.risk.training.network`, so that its environment needs torch, safetensors, tokenizers
 and numpy and nothing else. Prints one JSON object a line.
 
+After each epoch what it has learned is kept in ``--out``; the same command given again goes on from there.
 ``--taught`` makes it a pupil (Hinton et al. 2015): beside the labels it learns what a teacher, or several of
 whom the mean was taken, made of each message. ``--tell`` writes that down.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import random
 import time
 from collections.abc import Iterator
@@ -29,6 +31,8 @@ __all__ = ["main"]
 LEVEL_COST = (1.0, 1.0, 1.3, 1.6)
 
 
+#: Where a tuning stands after an epoch, in the folder ``--out``; removed at its end.
+HALFWAY = "halfway.pt"
 #: Copies of each message that teachers are asked about, and pupils read; the first is the plain one.
 TAUGHT_COPIES = 2
 #: How flat a teacher's chances are made: what it thinks of the other levels is worth learning too.
@@ -67,7 +71,6 @@ def _tune(model: Any, rows: list[dict[str, Any]], valid: list[dict[str, Any]], a
 
     if args.taught:
         _put_beside(rows, np.load(args.taught).astype(np.float32))
-    rng = random.Random(args.order)  # noqa: S311 - order of batches, not a secret
     grown = [p for p in model.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(grown, lr=args.rate, weight_decay=0.01)
     steps = args.epochs * math.ceil(len(rows) / args.batch)
@@ -75,7 +78,12 @@ def _tune(model: Any, rows: list[dict[str, Any]], valid: list[dict[str, Any]], a
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: min((step + 1) / warm, max(0.02, (steps - step) / (steps - warm)))
     )
-    for epoch in range(args.epochs):
+    args.out.mkdir(parents=True, exist_ok=True)
+    halfway = _Halfway(args, grown, optimiser, schedule)
+    for epoch in range(halfway.epochs_done(), args.epochs):
+        # An epoch depends on its number alone, so that one taken up later reads what it would have read.
+        torch.manual_seed(args.order * args.epochs + epoch)
+        rng = random.Random(f"{args.order}, {epoch}")  # noqa: S311 - order of batches, not a secret
         began, total, seen = time.monotonic(), 0.0, 0
         model.train()
         for batch in _batches(rows, args, rng):
@@ -95,8 +103,50 @@ def _tune(model: Any, rows: list[dict[str, Any]], valid: list[dict[str, Any]], a
         if valid:
             line |= _figures(_scores(model, [row["ids"][0] for row in valid], args.half), valid)
         print(json.dumps(line), flush=True)  # noqa: T201
-    args.out.mkdir(parents=True, exist_ok=True)
+        halfway.keep(epoch + 1)
     save_file(model.grown(), args.out / "adapter.safetensors", metadata={"rank": str(args.rank)})
+    halfway.path.unlink()
+
+
+class _Halfway:
+    """Keeps where a tuning stands, and takes it up again if it is the same tuning."""
+
+    def __init__(self, args: Any, grown: list[Any], optimiser: Any, schedule: Any) -> None:
+        self.path = args.out / HALFWAY
+        # The number of threads changes how long it takes, not what is learned.
+        self._tuning = str(sorted((k, str(v)) for k, v in vars(args).items() if k != "threads"))
+        self._grown, self._optimiser, self._schedule = grown, optimiser, schedule
+
+    def epochs_done(self) -> int:
+        import torch
+
+        if not self.path.is_file():
+            return 0
+        kept = torch.load(self.path, weights_only=True)
+        if kept["tuning"] != self._tuning:
+            return 0
+        for parameter, value in zip(self._grown, kept["grown"], strict=True):
+            parameter.data.copy_(value)
+        self._optimiser.load_state_dict(kept["optimiser"])
+        self._schedule.load_state_dict(kept["schedule"])
+        print(json.dumps({"taken_up_after_epoch": kept["epochs"]}), flush=True)  # noqa: T201
+        return int(kept["epochs"])
+
+    def keep(self, epochs: int) -> None:
+        import torch
+
+        fresh = self.path.with_suffix(".new")
+        torch.save(
+            {
+                "tuning": self._tuning,
+                "epochs": epochs,
+                "grown": [parameter.data for parameter in self._grown],
+                "optimiser": self._optimiser.state_dict(),
+                "schedule": self._schedule.state_dict(),
+            },
+            fresh,
+        )
+        os.replace(fresh, self.path)
 
 
 def _arguments() -> argparse.Namespace:
