@@ -31,6 +31,8 @@ _FOLDER_IN_WHEEL = "sentence-transformers__all-MiniLM-L6-v2"
 
 #: What follows a dense layer's name where the largest inputs of its channels are kept (bot/nlu/smoothing.py).
 RANGE = ".range"
+#: Which tokens count for each part of the pooled vector [heads, width], in adapters that weigh them.
+POOL = "pool.weight"
 
 Progress = Callable[[str], None]
 
@@ -103,7 +105,7 @@ def merge_adapter(weights: Mapping[str, np.ndarray], adapter: Path) -> dict[str,
         weights: from :func:`load_weights`.
         adapter: a safetensors file with ``<layer>.down`` and ``<layer>.up`` for each tuned dense layer, and
             ``heads.weight`` and ``heads.bias``, float16; and, for :mod:`bot.nlu.smoothing`,
-            ``<layer>.range``.
+            ``<layer>.range``; and ``pool.weight`` if it weighs the tokens.
 
     Raises:
         EncoderError: the file is missing, unreadable, or made for other weights.
@@ -114,7 +116,7 @@ def merge_adapter(weights: Mapping[str, np.ndarray], adapter: Path) -> dict[str,
     try:
         grown = {name: array.astype("float32") for name, array in load_file(adapter).items()}
         merged = {**weights, "heads.weight": grown["heads.weight"], "heads.bias": grown["heads.bias"]}
-        merged |= {name: array for name, array in grown.items() if name.endswith(RANGE)}
+        merged |= {name: array for name, array in grown.items() if name == POOL or name.endswith(RANGE)}
         for name in grown:
             if name.endswith(".down"):
                 layer = name.removesuffix(".down")

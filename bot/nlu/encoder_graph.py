@@ -2,7 +2,9 @@
 
 BERT (Devlin et al. 2019) in the size published as MiniLM-L6: six layers, twelve heads, 384 wide, exact
 gelu; then the mean over the real tokens and unit length, as the sentence-transformers project trained
-it. Written with ``onnx.helper`` so that no deep-learning framework is needed to set Earshot up.
+it. A tuned one may weigh the tokens instead (``pool.weight``): in a mean, two sentences about football
+dilute the one that matters. Written with ``onnx.helper`` so that no deep-learning framework is needed to
+set Earshot up.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bot.nlu.base_model import RANGE
+from bot.nlu.base_model import POOL, RANGE
 from bot.nlu.smoothing import channel_scales
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def build_graph(weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
 
     Inputs ``input_ids`` and ``attention_mask``, int64 [batch, sequence]; output ``embedding``, float32
     [batch, 384], each row of length 1. Weights with ``heads.weight`` [n, 384] and ``heads.bias`` give a
-    second output, ``scores``, float32 [batch, n].
+    second output, ``scores``, float32 [batch, n]; with ``pool.weight`` [12, 384] the tokens are weighed.
 
     Args:
         weights: the published arrays by their published names; an adapter is merged into them before.
@@ -98,7 +100,8 @@ def build_graph(weights: Mapping[str, np.ndarray]) -> onnx.ModelProto:
     hidden_from_attention = _attention_bias(graph, mask)
     for layer in range(count_layers(weights)):
         x = _layer(graph, x, hidden_from_attention, f"encoder.layer.{layer}", weights)
-    _pool(graph, x, mask)
+    pooled = _weighed(graph, x, mask, weights[POOL]) if POOL in weights else _mean(graph, x, mask)
+    _unit_length(graph, pooled)
     outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", WIDTH])]
     if "heads.weight" in weights:
         _heads(graph, weights)
@@ -199,18 +202,37 @@ def _dense(graph: _Graph, x: str, name: str, weights: Mapping[str, np.ndarray]) 
     return graph.dense(x, name, weight, bias, weights.get(f"{name}{RANGE}"))
 
 
-def _pool(graph: _Graph, x: str, mask: str) -> None:
-    """The mean over real tokens, then unit length, into ``embedding``."""
+def _weighed(graph: _Graph, x: str, mask: str, looks: np.ndarray) -> str:
+    """Each head's part of the vector as a mean over the tokens, weighed by how much each matters to it."""
+    weight = graph.constant(POOL, looks.T.astype(np.float32))
+    looked = graph.one("MatMul", x, weight, name="pool.looked")
+    padding = graph.one("Unsqueeze", "padding.bias", graph.ints("last_axis", -1), name="pool.padding")
+    real = graph.one("Add", looked, padding, name="pool.real")
+    shares = graph.one("Softmax", real, name="pool.shares", axis=1)
+    shares = graph.one("Unsqueeze", shares, "last_axis", name="pool.share_column")
+    parts = graph.ints("pool.heads", 0, 0, HEADS, WIDTH // HEADS)
+    by_head = graph.one("Reshape", x, parts, name="pool.by_head")
+    kept = graph.one("Mul", by_head, shares, name="pool.kept")
+    total = graph.one("ReduceSum", kept, graph.ints("token_axis", 1), name="pool.total", keepdims=0)
+    return graph.one("Reshape", total, graph.ints("pool.width", 0, WIDTH), name="pool.joined")
+
+
+def _mean(graph: _Graph, x: str, mask: str) -> str:
+    """The mean over real tokens."""
     column = graph.one("Unsqueeze", mask, graph.ints("last_axis", -1), name="mask.column")
     kept = graph.one("Mul", x, column, name="pool.kept")
     axis = graph.ints("token_axis", 1)
     total = graph.one("ReduceSum", kept, axis, name="pool.total", keepdims=0)
     count = graph.one("ReduceSum", mask, axis, name="pool.count", keepdims=1)
     count = graph.one("Max", count, "tiny", name="pool.at_least")
-    mean = graph.one("Div", total, count, name="pool.mean")
-    length = graph.one("ReduceL2", mean, name="pool.length", axes=[-1], keepdims=1)
+    return graph.one("Div", total, count, name="pool.mean")
+
+
+def _unit_length(graph: _Graph, pooled: str) -> None:
+    """The vector at length 1, into ``embedding``."""
+    length = graph.one("ReduceL2", pooled, name="pool.length", axes=[-1], keepdims=1)
     length = graph.one("Max", length, "tiny", name="pool.length_at_least")
-    graph.one("Div", mean, length, name="embedding")
+    graph.one("Div", pooled, length, name="embedding")
 
 
 def _heads(graph: _Graph, weights: Mapping[str, np.ndarray]) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from bot.cache import cache_dir
 from bot.nlu import base_model, encoder_build
-from bot.nlu.base_model import RANGE, FetchError, TamperedError, fetch_base, load_weights, merge_adapter
+from bot.nlu.base_model import POOL, RANGE, FetchError, TamperedError, fetch_base, load_weights, merge_adapter
 from bot.nlu.encoder import MAX_TOKENS, Encoder, read_tokenizer
 from bot.nlu.encoder_build import NotBuiltError, build_base, built_base
 from bot.nlu.encoder_graph import build_graph
@@ -85,12 +85,26 @@ def forward(weights: dict[str, np.ndarray], ids: list[int]) -> np.ndarray:
         wide = dense(x, f"{p}.intermediate.dense")
         wide = wide * 0.5 * (1 + _erf(wide / math.sqrt(2)))
         x = norm(x + dense(wide, f"{p}.output.dense"), f"{p}.output.LayerNorm")
-    mean = x.mean(0)
-    return mean / np.linalg.norm(mean)
+    if POOL not in w:
+        pooled = x.mean(0)
+    else:
+        looked = x @ w[POOL].T
+        shares = np.exp(looked - looked.max(0)) / np.exp(looked - looked.max(0)).sum(0)
+        pooled = np.concatenate([shares[:, head] @ x[:, 32 * head : 32 * head + 32] for head in range(12)])
+    return pooled / np.linalg.norm(pooled)
 
 
-def test_the_graph_computes_what_the_weights_say(folder, weights) -> None:
+@pytest.mark.parametrize(
+    "looks", [None, np.zeros((12, 384)), np.random.default_rng(1).normal(size=(12, 384))]
+)
+def test_the_graph_computes_what_the_weights_say(folder, weights, looks) -> None:
     import onnxruntime
+
+    if looks is not None:
+        if not looks.any():
+            even = forward({**weights, POOL: looks}, [101, 2023, 102])
+            assert np.abs(even - forward(weights, [101, 2023, 102])).max() < 1e-9, "no looks are the mean"
+        weights = {**weights, POOL: looks}
 
     session = onnxruntime.InferenceSession(
         build_graph(weights).SerializeToString(), providers=["CPUExecutionProvider"]

@@ -17,6 +17,8 @@ import numpy as np
 LEVELS, CATEGORIES, ABOUTS = 4, 24, 4
 OUTPUTS = LEVELS + CATEGORIES + ABOUTS
 MAX_TOKENS = 128
+#: How the adapter's file calls what decides which words count; bot/nlu/encoder_graph.py builds it.
+POOL = "pool.weight"
 
 
 @dataclass(frozen=True)
@@ -142,6 +144,8 @@ def build(
                 for part in (shape.attention_norm, "output.LayerNorm"):
                     name = f"encoder.layer.{layer}.{part}"
                     self.parts[name.replace(".", "-")] = Norm(name)
+            # Which words count for each part of the pooled vector; zeros are the published mean of all.
+            self.looks = nn.Parameter(torch.zeros(shape.heads, shape.width))
             self.heads = nn.Linear(shape.width, OUTPUTS)
 
         def forward(self, ids: Any, mask: Any) -> Any:
@@ -149,7 +153,7 @@ def build(
             seen = mask[:, None, None, :] > 0
             for layer in range(shape.layers):
                 x = self._layer(x, seen, f"encoder.layer.{layer}.")
-            pooled = (x * mask[..., None]).sum(1) / mask.sum(1, keepdim=True)
+            pooled = self._pool(x, mask)
             # Unit length as published, times its usual size, so that the heads learn at the same rate.
             pooled = f.normalize(pooled.float(), dim=-1) * shape.width**0.5
             return self.heads(f.dropout(pooled, drop, self.training))
@@ -174,6 +178,11 @@ def build(
             inner = f.gelu(part("intermediate.dense")(x))
             return part("output.LayerNorm")(x + part("output.dense")(inner))
 
+        def _pool(self, x: Any, mask: Any) -> Any:
+            looked = f.linear(x, self.looks).float().masked_fill(mask[..., None] == 0, -1e4)
+            parts = x.view(*x.shape[:2], shape.heads, -1)
+            return (looked.softmax(1)[..., None] * parts).sum(1).flatten(1)
+
         def begin_from(self, adapter: Path) -> None:
             """Take over an adapter and heads that were written by :meth:`grown`."""
             from safetensors.numpy import load_file
@@ -182,6 +191,8 @@ def build(
             for name in self.names:
                 dense = self.parts[name.replace(".", "-")]
                 dense.down.data, dense.up.data = arrays[f"{name}.down"], arrays[f"{name}.up"]
+            if POOL in arrays:  # an older one took the mean
+                self.looks.data = arrays[POOL]
             self.heads.weight.data = arrays["heads.weight"] / shape.width**0.5
             self.heads.bias.data = arrays["heads.bias"]
 
@@ -192,6 +203,7 @@ def build(
                 dense = self.parts[name.replace(".", "-")]
                 found[f"{name}.down"] = dense.down.detach().numpy()
                 found[f"{name}.up"] = dense.up.detach().numpy()
+            found[POOL] = self.looks.detach().numpy()
             # The size of the pooled vector is folded in: at run time it has length 1.
             found["heads.weight"] = self.heads.weight.detach().numpy() * shape.width**0.5
             found["heads.bias"] = self.heads.bias.detach().numpy()
