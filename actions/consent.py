@@ -150,7 +150,7 @@ def ask_consent(dispatcher: CollectingDispatcher, tracker: Tracker, safe_adult: 
         now = core().now()
         standing = handover.status(uow, tracker.sender_id, now)
         adult = next((a for a in rota.safe_adults(uow, None, now) if a.id == wanted), None)
-        lines = _up_to_date(uow, tracker)
+        lines = _up_to_date(uow, tracker, just_chosen=safe_adult is not None)
         keep_draft(uow, tracker.sender_id, lines)
         uow.commit()
     if standing.state in (handover.WAITING, handover.ACCEPTED):
@@ -184,19 +184,37 @@ def asked_before(tracker: Tracker) -> str | None:
     return None
 
 
-def _up_to_date(uow: UnitOfWork, tracker: Tracker) -> list[str]:
-    """The draft with what they have told since it was last shown."""
+def _up_to_date(uow: UnitOfWork, tracker: Tracker, *, just_chosen: bool) -> list[str]:
+    """The draft with what they have told since it was last shown.
+
+    ``just_chosen``: the last message named an adult.
+    """
     draft = draft_of(uow, tracker.sender_id)
     meant = {str(e.get("text")): _intent_of(e) for e in tracker.events if e.get("event") == "user"}
     meant[typed_text(tracker)] = _turns.intent(tracker)
+    names = _names(tracker) | ({typed_text(tracker)} if just_chosen else set())
     lines = list(draft.lines)
     for message in typed_messages(uow, tracker.sender_id)[draft.seen :]:
         intent = meant.get(message.text)
-        tells = intent in TELLING if intent else len(message.text.split()) >= WORDS_THAT_TELL
+        long = len(message.text.split()) >= WORDS_THAT_TELL
+        # A longer one may tell something beside the name, and a line too many can be left out.
+        tells = (intent in TELLING and (long or message.text not in names)) if intent else long
         heard = message.level not in (None, "none") and intent not in WANTING
         if (tells or heard) and not names_who_not(message.text):
             lines.append(message.text)
     return lines
+
+
+def _names(tracker: Tracker) -> set[str]:
+    """Messages that were understood as the name of a place or an adult, whatever their intent."""
+    names, text = set(), ""
+    for event in tracker.events:
+        kind, slot = event.get("event"), event.get("name")
+        if kind == "user":
+            text = str(event.get("text"))
+        elif kind == "slot" and slot in ("place", "safe_adult") and event.get("value"):
+            names.add(text)
+    return names
 
 
 def _intent_of(event: dict) -> str:

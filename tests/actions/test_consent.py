@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from actions.consent import ActionAddWords, ActionAskConsent, ActionChangeWords, ActionPassOn
+from actions.fallback import ActionFallback
 from actions.own_words import ActionAskTypedWords, ActionDoNotTell, ActionKeepWords
 from actions.person import ActionChooseSafeAdult, ActionOpenPerson
 from bot.handover import open_handover, status
@@ -53,6 +54,24 @@ def test_only_what_was_told_is_shown_and_not_the_talk_around_it(child: Child):
         child.events.append({"event": "user", "text": text, "intent": {"name": intent}})
     child.types("pass it on pls")
     assert shown(child.hears(ActionAskConsent(), "pass_on_words", "pass it on pls")) == "1. im lonely"
+
+
+def test_a_name_typed_in_answer_is_no_part_of_what_is_told(child: Child):
+    for text, slot in (
+        ("im lonely", None),
+        ("oakfeild", "place"),
+        ("they sit away from me at oakfield", "place"),
+        ("idk", None),
+    ):
+        child.types(text)
+        child.events.append({"event": "user", "text": text, "intent": {"name": "nlu_fallback"}})
+        if slot:
+            child.events.append({"event": "slot", "name": slot, "value": "oakfield"})
+    child.types("begum")
+    said = child.hears(ActionFallback(), "nlu_fallback", "begum")
+    assert said.slots["safe_adult"] == "amina-begum"
+    words = said.values("utter_consent_words")["words"]
+    assert words == "1. im lonely\n2. they sit away from me at oakfield\n3. idk"
 
 
 @pytest.mark.parametrize(
