@@ -2,9 +2,8 @@
 
 BERT (Devlin et al. 2019) in the size published as MiniLM-L6: six layers, twelve heads, 384 wide, exact
 gelu; then the mean over the real tokens and unit length, as the sentence-transformers project trained
-it. A tuned one may weigh the tokens instead (``pool.weight``): in a mean, two sentences about football
-dilute the one that matters. Written with ``onnx.helper`` so that no deep-learning framework is needed to
-set Earshot up.
+it. A tuned one may weigh the tokens instead (``pool.weight``). Written with ``onnx.helper`` so that no
+deep-learning framework is needed to set Earshot up.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def test_every_word_the_house_says_itself_is_there(content: Content) -> None:
 @pytest.mark.parametrize(
     ("file", "text", "told"),
     [
-        ("safety.yml", "responses: [", r"safety.yml: line \d: is not valid YAML"),
+        ("safety.yml", "responses: [", "safety.yml: line 2: is not valid YAML"),
         ("safety.yml", "responses: {}", "missing .*utter_safety_fallback_high"),
         ("extra.yml", "responses:\n  utter_empty:\n  - text: again", "utter_empty is already in|already in"),
         ("extra.yml", "responses:\n  utter_new:\n  - buttons: []", "utter_new has an entry without text"),

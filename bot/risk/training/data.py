@@ -28,6 +28,7 @@ __all__ = [
     "examples",
     "hardest",
     "held_out",
+    "level_chances",
     "phrase_examples",
     "prepare",
     "retyped",
@@ -159,13 +160,17 @@ def hardest(rows: Sequence[dict[str, Any]], told: np.ndarray, seed: int, most: i
         seed: of the draw.
         most: how many are kept.
     """
-    scores = told[:, : len(Level)].astype(np.float64)
-    chances = np.exp(scores - scores.max(1, keepdims=True))
-    chances /= chances.sum(1, keepdims=True)
-    surprise = -np.log(chances[np.arange(len(rows)), [row["level"] for row in rows]] + 1e-9)
+    surprise = -np.log(level_chances(told)[np.arange(len(rows)), [row["level"] for row in rows]] + 1e-9)
     weights = np.minimum(surprise, MOST_SURPRISE) + LEAST_SURPRISE
     keys = np.random.default_rng(seed).random(len(rows)) ** (1 / weights)
     return [rows[i] for i in sorted(np.argsort(-keys)[:most])]
+
+
+def level_chances(told: np.ndarray) -> np.ndarray:
+    """The chance of each level [row, level], from an encoder's scores [row, score]."""
+    scores = told[:, : len(Level)].astype(np.float64)
+    odds = np.exp(scores - scores.max(1, keepdims=True))
+    return odds / odds.sum(1, keepdims=True)
 
 
 def unlabelled(rows: Sequence[Mapping[str, Any]], seed: int, most: int = 30_000) -> list[dict[str, Any]]:

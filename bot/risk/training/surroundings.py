@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from bot.risk.taxonomy import Level
+from bot.risk.training.data import level_chances
 
 __all__ = ["MOST_WORDS", "surrounded"]
 
@@ -42,7 +43,7 @@ def surrounded(
         of that message by itself.
     """
     rng = random.Random(seed)  # noqa: S311 - a choice of messages, not a secret
-    harm = _chance_of_harm(told)
+    harm = level_chances(told)[:, Level.HIGH.rank :].sum(1)
     harmless = [
         row["copies"][0]
         for row, chance in zip(rows, harm, strict=True)
@@ -77,9 +78,3 @@ def _between(text: str, harmless: Sequence[str], rng: random.Random) -> str:
 
 def _copy(copies: Sequence[str], rng: random.Random) -> str:
     return copies[0] if len(copies) == 1 or rng.random() < 0.6 else rng.choice(copies[1:])
-
-
-def _chance_of_harm(told: np.ndarray) -> np.ndarray:
-    levels = told[:, : len(Level)].astype(np.float32)
-    odds = np.exp(levels - levels.max(1, keepdims=True))
-    return odds[:, Level.HIGH.rank :].sum(1) / odds.sum(1)
