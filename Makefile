@@ -20,7 +20,7 @@ run: env ## set up, train, migrate, seed a demo, start, print the addresses
 
 test: env ## set up what the tests need and run every test
 	@$(PY) -m bot.operate.test_setup
-	@$(PY) -m pytest -n 2 --dist loadfile $(TESTS)
+	@$(PY) -m pytest -n 2 --dist loadfile --max-worker-restart 0 $(TESTS)
 
 setup: env ## everything a run needs, without starting it
 	@$(PY) -m bot.cli setup

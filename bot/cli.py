@@ -328,10 +328,10 @@ def evaluate_intents(
 @app.command()
 def transcripts() -> None:
     """Play the written conversations through Earshot and put down what was said in docs/conversations.md."""
-    from bot.operate.transcripts import DOCUMENT, write
+    from bot.operate.transcripts import DOCUMENT, written
 
     with out.status("Playing the conversations"):
-        write()
+        DOCUMENT.write_text(written(), encoding="utf-8")
     out.print(f"Written: {DOCUMENT.name}")
 
 

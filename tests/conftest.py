@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,9 @@ from tests.standins.houses import move_in
 #: Fixtures of a real browser: with real processes the only tests that a busy machine can be too slow for.
 BROWSERS = {"browser", "chromium"}
 
+#: Seconds in which a test with all its tries must have ended; pytest's own limit is half of it, for one try.
+LAST_RESORT = 600
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with a browser or real processes get a second try; pytest's summary names each that needed one.
@@ -28,6 +33,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if BROWSERS & set(getattr(item, "fixturenames", ())) or item.get_closest_marker("journey"):
             item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test that outlives even its timeout ends its process, and the run names it and goes on.
+
+    pytest-timeout interrupts a test once: not what then hangs while it is cleared up after, and no second
+    try. On SIGABRT pytest's faulthandler prints where every thread stood.
+    """
+    watch = threading.Timer(LAST_RESORT, os.abort)
+    watch.daemon = True
+    watch.start()
+    try:
+        return (yield)
+    finally:
+        watch.cancel()
 
 
 def settings_in(folder: Path, keys: tuple[str, str]) -> Settings:

@@ -172,8 +172,8 @@ def scripts(path: Path = SCRIPTS) -> list[dict[str, Any]]:
     return list(read_yaml(path)["conversations"])
 
 
-def write(path: Path = DOCUMENT) -> None:
-    """Play every conversation and write what was said as Markdown.
+def written() -> str:
+    """Play every conversation; gives what was said as Markdown.
 
     Raises:
         ScriptError: a step of a script cannot be done.
@@ -190,7 +190,7 @@ def write(path: Path = DOCUMENT) -> None:
             asyncio.run(player.play())
         said = "\n\n".join(player.lines)
         parts.append(f"## {number}. {script['title']}\n\n*{script['who']}*\n\n{said}\n")
-    path.write_text("\n".join(parts), encoding="utf-8")
+    return "\n".join(parts)
 
 
 @contextlib.contextmanager

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -241,3 +243,13 @@ def test_what_the_worked_phrase_family_changes_can_be_seen(worked_example):
     assert effect.figures().get("sensitivity", (1, 0)) == (1, 0)
     with pytest.raises(UnknownFamily, match="ready_to_run"):
         effect_of("ready_to_walk", rows, Detector.of_words(worked_example))
+
+
+def test_the_conversations_on_paper_are_what_earshot_says_today() -> None:
+    # In a process of its own: playing them sets how Rasa logs, for good.
+    play = "import sys; from bot.operate.transcripts import written; sys.stdout.write(written())"
+    played = subprocess.run(
+        [sys.executable, "-c", play], cwd=ROOT, capture_output=True, text=True, encoding="utf-8", check=True
+    )
+    on_paper = (ROOT / "docs" / "conversations.md").read_text(encoding="utf-8")
+    assert on_paper.split("\n") == played.stdout.split("\n"), "`earshot transcripts` writes it anew"
