@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from time import monotonic
 from typing import BinaryIO
 
 from sqlalchemy import inspect, text
@@ -24,6 +25,11 @@ from bot.store.uow import Store
 
 #: The first bytes of the stream say how long the manifest is.
 LENGTH_BYTES = 4
+#: Seconds that a locked SQLite database is waited for.
+LOCKED_FOR = 30
+#: SQLite's result codes for a database that somebody else, or another connection here, has locked:
+#: https://www.sqlite.org/rescode.html (read 2026-11-23).
+_BUSY, _LOCKED = 5, 6
 
 
 class BackupError(ArchiveError):
@@ -156,7 +162,7 @@ def _sqlite(store: Store, sealer: Sealer, target: Path, now: datetime, keys: tup
     with tempfile.TemporaryDirectory(prefix=".earshot-backup-", dir=target.parent) as folder:
         copy = Path(folder) / "copy.db"
         with closing(sqlite3.connect(source, timeout=30)) as origin, closing(sqlite3.connect(copy)) as made:
-            origin.backup(made)
+            copy_sqlite(origin, made)
             made.execute("PRAGMA journal_mode=DELETE")  # all in one file
             revision, rows = _contents(made)
         manifest = _manifest(store, now, keys, revision, rows)
@@ -165,6 +171,24 @@ def _sqlite(store: Store, sealer: Sealer, target: Path, now: datetime, keys: tup
             while piece := file.read(PIECE):
                 sealer.write(piece)
     return manifest
+
+
+def copy_sqlite(origin: sqlite3.Connection, target: sqlite3.Connection, within: float = LOCKED_FOR) -> None:
+    """SQLite's online backup, which by itself tries for ever, deaf to signals, while a database is locked.
+
+    Args:
+        within: seconds after which it is given up.
+
+    Raises:
+        BackupError: one of the two stayed locked; the target is as it was.
+    """
+    end = monotonic() + within
+
+    def look(status: int, _remaining: int, _total: int) -> None:
+        if status in (_BUSY, _LOCKED) and monotonic() > end:
+            raise BackupError(f"The database stayed locked for {within:g} seconds. Try again later.")
+
+    origin.backup(target, progress=look)
 
 
 def _contents(database: sqlite3.Connection) -> tuple[str, dict[str, int]]:

@@ -172,6 +172,10 @@ def _into_postgresql(store: Store, manifest: Manifest, pieces: Iterator[bytes]) 
             running.stdin.close()
         except BrokenPipeError:
             broken = True
+        except BaseException:
+            # It would wait for the rest, and we for it. Its one transaction is taken back.
+            running.kill()
+            raise
         finally:
             status = running.wait()
         if status or broken:

@@ -21,7 +21,7 @@ from bot import transcript
 from bot.bootstrap import Core, build_core
 from bot.custody import archive, keys
 from bot.custody.archive import CutOff, Damaged, NotABackup, Sealer, WrongKey, opened
-from bot.custody.backup import BackupError, back_up
+from bot.custody.backup import BackupError, back_up, copy_sqlite
 from bot.custody.restore import NewerSchema, NotEmpty, check, restore
 from bot.handover import DISCLOSURE
 from bot.messages import Sender
@@ -67,6 +67,22 @@ def test_a_backup_holds_everything_and_shows_nothing(core, file, new, tmp_path) 
         ]
         assert told[: len(told) // 2] == told[len(told) // 2 :] and any(MARKER in one for one in told)
     assert is_current(new.store) and keys.survey(new.store).total("unreadable") == 0
+
+
+def test_a_database_that_stays_locked_is_not_waited_for_for_ever(tmp_path) -> None:
+    holder = sqlite3.connect(tmp_path / "held.db", isolation_level=None)
+    held, empty = sqlite3.connect(tmp_path / "held.db", timeout=0), sqlite3.connect(":memory:")
+    holder.execute("CREATE TABLE one (x)")
+    holder.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(BackupError, match="stayed locked for 0.5 seconds"):
+        copy_sqlite(held, empty, within=0.5)
+    with pytest.raises(BackupError, match="stayed locked"):
+        copy_sqlite(empty, held, within=0.5)
+    holder.execute("ROLLBACK")
+    copy_sqlite(held, empty)
+    assert empty.execute("SELECT name FROM sqlite_master").fetchall() == [("one",)]
+    for one in (holder, held, empty):
+        one.close()
 
 
 def test_a_backup_is_of_one_moment_although_people_write(core, talk, new, tmp_path) -> None:

@@ -17,6 +17,7 @@ from bot import transcript
 from bot.bootstrap import Core, build_core
 from bot.custody import keys
 from bot.custody import purge as purging
+from bot.custody.archive import Damaged
 from bot.custody.backup import BackupError, back_up
 from bot.custody.counts import counts
 from bot.custody.daily import FROM_HOUR, Daily
@@ -120,6 +121,22 @@ def test_a_restore_that_fails_leaves_the_database_empty(core, talk, new, tmp_pat
 
     monkeypatch.setattr("bot.custody.restore._begin", second_time)
     with pytest.raises(BackupError, match="nothing was written"):
+        restore(tmp_path / "b", new.store)
+    monkeypatch.undo()
+    assert restore(tmp_path / "b", new.store).rows["conversation"] == 1
+
+
+def test_a_restore_whose_file_breaks_off_in_the_middle_ends(core, talk, new, tmp_path, monkeypatch) -> None:
+    talk()
+    back_up(core.store, tmp_path / "b", core.now())
+
+    def breaks_off(_store: object, manifest: object, pieces: Iterator[bytes]) -> Iterator[bytes]:
+        yield next(pieces)[:100]
+        raise Damaged("the disk")
+
+    real = restore.__globals__["_into_postgresql"]
+    monkeypatch.setitem(restore.__globals__, "_into_postgresql", lambda *a: real(a[0], a[1], breaks_off(*a)))
+    with pytest.raises(Damaged, match="the disk"):
         restore(tmp_path / "b", new.store)
     monkeypatch.undo()
     assert restore(tmp_path / "b", new.store).rows["conversation"] == 1

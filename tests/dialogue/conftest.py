@@ -18,6 +18,7 @@ import bot.bootstrap
 from bot.bootstrap import Core
 from bot.changes import Changes
 from bot.conversation import Conversations
+from bot.custody.backup import copy_sqlite
 from bot.messages import Channel, InboundMessage, Kind, Sender
 from bot.nlu.wording import FreshWords
 from bot.operate.model import train
@@ -63,9 +64,9 @@ class YoungPerson:
         path = str(self._core.store.engine.url.database)
         with contextlib.closing(sqlite3.connect(path)) as house:
             with contextlib.closing(sqlite3.connect(":memory:")) as kept:
-                house.backup(kept)
+                copy_sqlite(house, kept)
                 yield
-                kept.backup(house)
+                copy_sqlite(kept, house)
         await self.trackers.save(tracker)
 
     def offered(self) -> list[str]:

@@ -49,7 +49,9 @@ def running(administrator: str = "earshot") -> Iterator[Postgres]:
 
     data, log = str(folder / "data"), str(folder / "log")
     run("initdb", "-D", data, "-U", administrator, "--auth=trust", "--no-sync")
-    run("pg_ctl", "-D", data, "-w", "-l", log, "-o", f"-p {port} -k {folder} -h 127.0.0.1 -F", "start")
+    # A wait inside libpq hears no signal, so no test's timeout would end it: the server does.
+    options = f"-p {port} -k {folder} -h 127.0.0.1 -F -c statement_timeout=120s"
+    run("pg_ctl", "-D", data, "-w", "-l", log, "-o", options, "start")
     try:
         yield Postgres(port, folder)
     finally:
