@@ -28,7 +28,7 @@ def test_the_page_shows_level_evidence_and_transcript(world):
     case = world.case()
     page = world.at_desk("priya").get(f"/desk/cases/{case}").text
     assert "High" in page and "<mark>my stepdad hits me</mark> when hes had a drink" in page
-    assert "Hit by adult, found by a reviewed phrase" in page and "physical abuse" in page
+    assert "Hit by adult, found by a phrase on the list" in page and "physical abuse" in page
     assert "Hillbrook School" in page
 
 

@@ -75,7 +75,7 @@ def test_a_rise_while_talking_is_on_the_page(world, held):
     world.says(world.handover(case).conversation_id, "hes got a knife", "a knife", level=Level.IMMEDIATE)
     page = browser.get(f"/desk/cases/{case}").text
     assert "The risk rose from high to immediate while you were talking" in page
-    assert "Hit by adult, by a reviewed phrase" in page
+    assert "Hit by adult, by a phrase on the list" in page
 
 
 # Notes and second opinions ------------------------------------------------------------------------
