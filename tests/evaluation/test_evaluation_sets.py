@@ -70,6 +70,9 @@ def _near_duplicates(path: Path) -> list[str]:
     return found
 
 
+@pytest.mark.timeout(
+    540
+)  # the first of them reads every training message: two minutes with nothing beside it
 @pytest.mark.parametrize("path", [HELD_OUT, FRESH, *NAMED], ids=lambda path: path.stem)
 def test_no_evaluation_message_was_trained_on(path: Path) -> None:
     assert _near_duplicates(path) == []
@@ -89,8 +92,8 @@ def test_the_adapter_and_its_provenance_lie_together() -> None:
     ("path", "measure", "least"),
     # One to two points under what docs/risk_model_card.md measured: a fall is noticed, not hidden.
     [
-        (HELD_OUT, "sensitivity", 0.955), (HELD_OUT, "immediate recall", 0.945),
-        (HELD_OUT, "specificity", 0.86),
+        (HELD_OUT, "sensitivity", 0.955), (HELD_OUT, "immediate recall", 0.96),
+        (HELD_OUT, "specificity", 0.88),
         (HELD_OUT, "category recall", 0.93), (HELD_OUT, "about", 0.88),
         (FRESH, "sensitivity", 0.95), (FRESH, "immediate recall", 0.965), (FRESH, "specificity", 0.96),
         (FRESH, "category recall", 0.95), (FRESH, "about", 0.86),
@@ -101,7 +104,7 @@ def test_the_figures_of_the_card_hold(path: Path, measure: str, least: float) ->
     assert share.value is not None and share.value >= least
 
 
-@pytest.mark.parametrize(("path", "most"), [(HELD_OUT, 0.13), (FRESH, 0.07)])
+@pytest.mark.parametrize(("path", "most"), [(HELD_OUT, 0.12), (FRESH, 0.06)])
 def test_worries_are_not_escalated_more_than_the_card_says(path: Path, most: float) -> None:
     share = _report(path).figures()["over-escalation"]
     assert share.value is not None and share.value <= most

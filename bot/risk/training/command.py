@@ -45,6 +45,7 @@ from bot.risk.training.data import (
     prepare,
     retyped,
     unlabelled,
+    unsilenced_examples,
 )
 from bot.risk.training.ranges import keep_ranges
 from bot.risk.training.stages import KEPT_BACK, LEARNED, Say, Stages, TrainingError, settle
@@ -110,7 +111,11 @@ def train_encoder(python: str, say: Say, seed: int = SEED, cache: Path | None = 
     base, teacher = fetch_base(cache, say), fetch_teacher(cache, say)
     words = Detector.of_words()
     labelled = examples(DATA_DIR)
-    besides = [*phrase_examples(words.data), *everyday_examples(DATA_DIR, words)]
+    besides = [
+        *phrase_examples(words.data),
+        *unsilenced_examples(words),
+        *everyday_examples(DATA_DIR, words),
+    ]
     kept_back = [e for e in labelled if held_out(e.scenario, seed)]
     learned = [e for e in labelled if not held_out(e.scenario, seed)] + besides
     about = {

@@ -34,6 +34,7 @@ __all__ = [
     "retyped",
     "training_files",
     "unlabelled",
+    "unsilenced_examples",
     "without_label",
 ]
 
@@ -99,6 +100,16 @@ def phrase_examples(data: RiskData) -> Iterator[Example]:
             yield Example(
                 Labelled(text, Level.NONE, (), About.SELF, "phrase", "", 0), f"guard-{guard.name}", 0.5
             )
+
+
+def unsilenced_examples(words: Detector) -> Iterator[Example]:
+    """What no guard may silence (``still_heard``), with the level and categories that the phrases give it."""
+    for guard in words.data.guards:
+        for text in guard.still_heard:
+            heard = words.assess(text)
+            if heard.level.needs_person:
+                row = Labelled(text, heard.level, heard.categories, heard.about, "phrase", "", 0)
+                yield Example(row, f"still-{guard.name}", 0.5)
 
 
 #: Files of ``data/nlu`` whose examples tell of no worry: what people say to a chat, whatever is wrong.
