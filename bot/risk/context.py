@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bot.risk.families import Answer, RiskData
-from bot.risk.matching import Message, PhraseIndex
+from bot.risk.matching import Message, PhraseIndex, Span
 from bot.risk.taxonomy import Evidence, Memory
 
 __all__ = ["ContextLayer"]
@@ -14,6 +14,8 @@ __all__ = ["ContextLayer"]
 AFTER_DISCLOSURE = "after_disclosure"
 #: An answer of a single word counts only if it begins this early in the message.
 FIRST_WORDS = 2
+#: These answer a question only where nothing follows them: "he is", but not "he is at school".
+_BARE_VERBS = frozenset({"am", "is", "are"})
 
 
 class ContextLayer:
@@ -35,8 +37,7 @@ class ContextLayer:
             answer: Answer = self._answers[name]
             if asked.isdisjoint(answer.asked):
                 continue
-            # "dad" alone answers a question; "i went with my dad" does not.
-            counted = [s for s in spans if s.end - s.start > 1 or s.start < FIRST_WORDS]
+            counted = [span for span in spans if _answers(message, span)]
             if not counted:
                 continue
             start, end = message.offsets(min(counted, key=lambda s: s.start))
@@ -49,3 +50,11 @@ class ContextLayer:
                 level=answer.level,
                 categories=answer.categories or memory.categories,
             )
+
+
+def _answers(message: Message, span: Span) -> bool:
+    if span.end - span.start > 1:
+        return True
+    # "dad" alone answers a question; "i went with my dad" does not.
+    alone = span.end == len(message.words) or message.words[span.start] not in _BARE_VERBS
+    return alone and span.start < FIRST_WORDS

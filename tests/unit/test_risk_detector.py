@@ -199,6 +199,13 @@ def test_a_joke_elsewhere_does_not_silence_harm() -> None:
         ("tonight", "yes", Level.IMMEDIATE),
         (None, "yes", Level.NONE),
         ("danger_now", "no", Level.NONE),
+        ("danger_now", "he is", Level.IMMEDIATE),
+        ("danger_now", "it is happening right now", Level.IMMEDIATE),
+        ("danger_now", "not right now", Level.NONE),
+        ("danger_now", "hes not here", Level.NONE),
+        ("danger_now", "its fine", Level.NONE),
+        ("danger_now", "dont know where she is", Level.HIGH),
+        ("danger_now", "she is at school", Level.NONE),
     ],
 )
 def test_a_bare_answer_is_read_in_the_place_of_its_question(
