@@ -161,7 +161,10 @@ def _sqlite(store: Store, sealer: Sealer, target: Path, now: datetime, keys: tup
     source = make_url(str(store.engine.url)).database
     with tempfile.TemporaryDirectory(prefix=".earshot-backup-", dir=target.parent) as folder:
         copy = Path(folder) / "copy.db"
-        with closing(sqlite3.connect(source, timeout=30)) as origin, closing(sqlite3.connect(copy)) as made:
+        with (
+            closing(sqlite3.connect(source, timeout=LOCKED_FOR)) as origin,
+            closing(sqlite3.connect(copy)) as made,
+        ):
             copy_sqlite(origin, made)
             made.execute("PRAGMA journal_mode=DELETE")  # all in one file
             revision, rows = _contents(made)

@@ -70,9 +70,8 @@ def _near_duplicates(path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.timeout(
-    540
-)  # the first of them reads every training message: two minutes with nothing beside it
+# The first of them reads every training message: two minutes with nothing beside it.
+@pytest.mark.timeout(540)
 @pytest.mark.parametrize("path", [HELD_OUT, FRESH, *NAMED], ids=lambda path: path.stem)
 def test_no_evaluation_message_was_trained_on(path: Path) -> None:
     assert _near_duplicates(path) == []
