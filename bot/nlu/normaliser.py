@@ -68,6 +68,8 @@ _SPACED = re.compile(r"(?<![^\W_'’])[^\W\d_](?:([ .\-*/,·•])\1?[^\W\d_]){2,
 _RUN = re.compile(r"(.)\1{2,}")
 _DOUBLE = re.compile(r"(.)\1+")
 _TRAILING_DIGIT = re.compile(r"^(\d{1,2})(yo|yr|yrs|year|years|y)$")
+#: Words of one letter that stand in a sentence without spaces; "r" and "n" would cut names to pieces.
+_LETTERS = frozenset("aiu")
 _PRONOUNS = frozenset("i im ive me my you he hes she shes him her we us they them".split())
 _SENTENCE_END = re.compile(r"[.!?\n:]")
 
@@ -108,14 +110,16 @@ class Normaliser:
     def __init__(
         self,
         slang: Mapping[str, str],
+        contractions: Mapping[str, str],
         number_words: Mapping[str, tuple[str, frozenset[str]]],
         own_words: Iterable[str],
     ) -> None:
-        self._slang = dict(slang)
+        self._slang = {**slang, **contractions}
+        self._short = frozenset(slang)
         self._number_words = dict(number_words)
         self._speller = SymSpell(max_dictionary_edit_distance=1, prefix_length=7)
         own = {word for word in own_words if word.isalpha()}
-        own.update(w for reading in slang.values() for w in reading.split() if w.isalpha())
+        own.update(w for reading in self._slang.values() for w in reading.split() if w.isalpha())
         self._own = frozenset(own)
         for word, count in _english():
             if word not in own:
@@ -142,10 +146,7 @@ class Normaliser:
         data = read_yaml(path)
         if not isinstance(data, dict):
             raise DataFileError(path, "the file", "has no sections.", "begin with a line `slang:`.")
-        slang = {
-            **_table(path, data, "slang"),
-            **_table(path, data, "contractions"),
-        }
+        slang, contractions = (_table(path, data, section) for section in ("slang", "contractions"))
         numbers = {}
         for digit, rule in (data.get("number_words") or {}).items():
             if not isinstance(rule, dict) or not rule.get("reads") or not rule.get("after"):
@@ -158,7 +159,7 @@ class Normaliser:
             files = sorted((data_dir / "risk").glob("*.yml"))
             words = {word for file in files for word in plain_words(read_yaml(file))}
         own = {str(w) for w in data.get("keep") or ()} | {w for word in words for w in _split(word)}
-        return cls(slang, numbers, own)
+        return cls(slang, contractions, numbers, own)
 
     def words(self, text: str) -> list[Word]:
         """The words of a text, in order. Never fails, whatever the string holds."""
@@ -282,7 +283,13 @@ class Normaliser:
         pieces: list[str] = found.corrected_string.split()
         if len(letters) < SHORTEST_RUN_TOGETHER and any(len(piece) == 1 for piece in pieces):
             return []
-        return pieces if all(piece in self._own for piece in pieces) else []
+        return pieces if all(map(self._stands_alone, pieces)) else []
+
+    def _stands_alone(self, piece: str) -> bool:
+        """Whether it is a word of a sentence without spaces: "sh" for self-harm is not ("ashish")."""
+        if len(piece) == 1:
+            return piece in _LETTERS
+        return piece in self._own and not (len(piece) == 2 and piece in self._short)
 
     def _one_slip_away(self, raw: str) -> tuple[str, ...]:
         """The words that may have been meant; none for what is a word."""

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 
 from bot.risk.families import Answer, RiskData
 from bot.risk.matching import Message, PhraseIndex, Span
-from bot.risk.taxonomy import Evidence, Memory
+from bot.risk.taxonomy import Evidence, Level, Memory
 
 __all__ = ["ContextLayer"]
 
 #: ``asked`` of an answer that holds whenever the conversation has already told of serious harm.
 AFTER_DISCLOSURE = "after_disclosure"
-#: An answer of a single word counts only if it begins this early in the message.
+#: An answer of a single word counts only if it begins this early in the message, or ends it.
 FIRST_WORDS = 2
 #: These answer a question only where nothing follows them: "he is", but not "he is at school".
-_BARE_VERBS = frozenset({"am", "is", "are"})
+_BARE_VERBS = frozenset({"am", "is", "are", "do", "does", "did", "has"})
 
 
 class ContextLayer:
@@ -33,28 +33,48 @@ class ContextLayer:
             asked.add(AFTER_DISCLOSURE)
         if not asked:
             return
-        for name, spans in self._index.find(message).items():
-            answer: Answer = self._answers[name]
-            if asked.isdisjoint(answer.asked):
-                continue
-            counted = [span for span in spans if _answers(message, span)]
-            if not counted:
-                continue
-            start, end = message.offsets(min(counted, key=lambda s: s.start))
-            yield Evidence(
-                layer="memory",
-                family=name,
-                words=message.text[start:end],
-                start=start,
-                end=end,
-                level=answer.level,
-                categories=answer.categories or memory.categories,
-            )
+        meant = {name: answer for name, answer in self._answers.items() if not asked.isdisjoint(answer.asked)}
+        found = [
+            (meant[name], [span for span in spans if _answers(message, span, meant[name])])
+            for name, spans in self._index.find(message).items()
+            if name in meant
+        ]
+        # "Not right now he is at school" holds "right now he": what tells of no harm is read first.
+        harmless = [span for answer, spans in found if answer.level is Level.NONE for span in spans]
+        for answer, spans in found:
+            if answer.level is Level.NONE:
+                counted = spans
+            else:
+                counted = [span for span in spans if not any(map(span.meets, harmless))]
+                counted = sorted(counted, key=lambda span: span.start)[:1]
+            for span in counted:
+                yield _evidence(message, span, answer, answer.level, memory)
+        if message.words and not any(spans for _, spans in found):
+            for answer in meant.values():
+                if answer.otherwise:
+                    whole = Span(0, len(message.words))
+                    yield _evidence(message, whole, answer, answer.otherwise, memory)
 
 
-def _answers(message: Message, span: Span) -> bool:
-    if span.end - span.start > 1:
-        return True
-    # "dad" alone answers a question; "i went with my dad" does not.
-    alone = span.end == len(message.words) or message.words[span.start] not in _BARE_VERBS
-    return alone and span.start < FIRST_WORDS
+def _answers(message: Message, span: Span, answer: Answer) -> bool:
+    last = span.end == len(message.words)
+    if answer.alone:
+        return last and span.start == 0
+    bare = message.words[span.end - 1] in _BARE_VERBS
+    if bare and not last:
+        return False
+    # "dad" alone answers a question; "i went with my dad to town" does not.
+    return span.end - span.start > 1 or span.start < FIRST_WORDS or (last and not bare)
+
+
+def _evidence(message: Message, span: Span, answer: Answer, level: Level, memory: Memory) -> Evidence:
+    start, end = message.offsets(span)
+    return Evidence(
+        layer="memory",
+        family=answer.name,
+        words=message.text[start:end],
+        start=start,
+        end=end,
+        level=level,
+        categories=() if level is Level.NONE else answer.categories or memory.categories,
+    )

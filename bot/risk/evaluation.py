@@ -1,4 +1,5 @@
-"""Measures the detector on a file of labelled messages, each as the first of a new conversation.
+"""Measures the detector on a file of labelled messages, each as the first of a new conversation, or as the
+answer to the question that its line names.
 
 Every figure can be recomputed from the rows of :meth:`Report.to_dict`: none is kept that is not a count of
 them. The measures and their names are those of docs/risk_model_card.md.
@@ -15,7 +16,7 @@ from typing import Any
 
 from bot.risk.detector import Detector, default_detector
 from bot.risk.labelled import Labelled, read_labelled
-from bot.risk.taxonomy import Finding, Level
+from bot.risk.taxonomy import Finding, Level, Memory
 
 __all__ = ["MEASURES", "Outcome", "Report", "Share", "evaluate", "evaluate_file", "wilson"]
 
@@ -102,13 +103,14 @@ class Report:
     def groups(self) -> dict[str, dict[str, dict[str, Share]]]:
         """The measures by level, register, category and about: ``{kind: {group: {measure: share}}}``."""
         found: dict[str, dict[str, list[Outcome]]]
-        found = {kind: {} for kind in ("level", "register", "category", "about")}
+        found = {kind: {} for kind in ("level", "register", "category", "about", "asked")}
         for outcome in self.outcomes:
             for kind, group in _memberships(outcome.row):
                 found[kind].setdefault(group, []).append(outcome)
         return {
             kind: {group: self.figures(members) for group, members in sorted(groups.items())}
             for kind, groups in found.items()
+            if groups
         }
 
     def missed(self) -> list[Outcome]:
@@ -137,6 +139,8 @@ class Report:
                     "categories": [c.value for c in o.row.categories],
                     "about": o.row.about.value,
                     "register": o.row.register,
+                    "asked": o.row.asked,
+                    "so_far": o.row.so_far.value,
                     "found": o.finding.to_dict(),
                     "misses": list(o.misses),
                 }
@@ -146,13 +150,13 @@ class Report:
 
 
 def evaluate(rows: Sequence[Labelled], detector: Detector | None = None) -> Report:
-    """Put every message to the detector as the first of a new conversation.
+    """Put every message to the detector as the first of a new conversation, or as the answer it is.
 
     The detector is the one the Rasa model's risk component and the gateway use.
     """
     detector = detector or default_detector()
     began = time.monotonic()
-    outcomes = tuple(Outcome(row, detector.assess(row.text)) for row in rows)
+    outcomes = tuple(Outcome(row, detector.assess(row.text, _memory(row))) for row in rows)
     return Report(outcomes, time.monotonic() - began)
 
 
@@ -176,9 +180,15 @@ def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
     return max(0.0, (middle - reach) / size), min(1.0, (middle + reach) / size)
 
 
+def _memory(row: Labelled) -> Memory:
+    return Memory(level=row.so_far, asked=row.asked or None)
+
+
 def _memberships(row: Labelled) -> Iterator[tuple[str, str]]:
     yield "level", row.level.value
     yield "register", row.register
     yield "about", row.about.value
     for category in row.categories:
         yield "category", category.value
+    if row.asked:
+        yield "asked", row.asked

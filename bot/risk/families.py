@@ -105,13 +105,19 @@ class Relation:
 
 @dataclass(frozen=True)
 class Answer:
-    """How a bare answer to a question the bot asked is read."""
+    """How a bare answer to a question the bot asked is read; with level ``none``, what it tells is no harm.
+
+    ``alone``: only where the message holds nothing else. ``otherwise``: the level of every answer to the
+    question that holds none of the phrases.
+    """
 
     name: str
     asked: tuple[str, ...]
     level: Level
     categories: tuple[Category, ...]
     phrases: tuple[Phrase, ...]
+    alone: bool = False
+    otherwise: Level | None = None
 
 
 @dataclass(frozen=True)
@@ -125,13 +131,19 @@ class Sign:
 
 @dataclass(frozen=True)
 class RiskData:
-    """Everything the phrase layer works from."""
+    """Everything that phrases and memory work from.
+
+    ``details`` names the questions that ask for a place, a time, a name or the like; ``plain_questions``
+    those that ask outright whether somebody is hurt, in danger, or wants to die.
+    """
 
     normaliser: Normaliser
     families: tuple[Family, ...]
     guards: tuple[Guard, ...]
     relations: tuple[Relation, ...]
     answers: tuple[Answer, ...]
+    details: frozenset[str]
+    plain_questions: frozenset[str]
     signs: tuple[Sign, ...]
     first_person: frozenset[str]
     negators: frozenset[str]
@@ -176,6 +188,8 @@ def load(data_dir: Path) -> RiskData:
         guards=guards,
         relations=tuple(reader.relations(about_path, about)),
         answers=tuple(reader.answers(*contents[ANSWERS])),
+        details=reader.questions(*contents[ANSWERS], "details"),
+        plain_questions=reader.questions(*contents[ANSWERS], "plain_questions"),
         signs=tuple(reader.signs(*contents[SIGNS])),
         first_person=reader.plain(about_path, "first_person", about),
         negators=reader.plain(path, "negators", harmless),
@@ -255,15 +269,21 @@ class _Reader:
             )
 
     def answers(self, path: Path, data: dict[str, Any]) -> Iterator[Answer]:
-        for entry in _entries(path, data, "answers", {"name", "asked", "level", "categories", "phrases"}):
+        allowed = {"name", "asked", "level", "categories", "alone", "otherwise", "phrases"}
+        for entry in _entries(path, data, "answers", allowed):
             name = entry["name"]
             yield Answer(
                 name=name,
                 asked=_texts(path, name, "asked", entry, 1),
-                level=_level(path, name, entry),
+                level=_choice(path, name, "level", Level, entry.get("level")),
                 categories=_categories(path, name, entry, "categories", least=0),
                 phrases=self.phrases(path, name, entry.get("phrases")),
+                alone=_yes_or_no(path, name, entry, "alone"),
+                otherwise=_level(path, name, entry, "otherwise") if "otherwise" in entry else None,
             )
+
+    def questions(self, path: Path, data: dict[str, Any], key: str) -> frozenset[str]:
+        return frozenset(_texts(path, key, key, data, 1))
 
     def signs(self, path: Path, data: dict[str, Any]) -> Iterator[Sign]:
         for entry in _entries(path, data, "signs", {"name", "heading", "why", "phrases"}):
@@ -352,10 +372,10 @@ def _why(path: Path, name: str, entry: dict[str, Any]) -> str:
     return why.strip()
 
 
-def _level(path: Path, name: str, entry: dict[str, Any]) -> Level:
-    level = _choice(path, name, "level", Level, entry.get("level"))
+def _level(path: Path, name: str, entry: dict[str, Any], key: str = "level") -> Level:
+    level = _choice(path, name, key, Level, entry.get(key))
     if level is Level.NONE:
-        raise RiskDataError(path, name, "has level none.", "put harmless words into harmless.yml.")
+        raise RiskDataError(path, name, f"has {key} none.", "put harmless words into harmless.yml.")
     return level
 
 
@@ -373,6 +393,13 @@ def _choice(path: Path, name: str, key: str, kind: type[Enum], value: Any) -> An
         raise RiskDataError(
             path, name, f"`{key}` is “{value}”.", f"use one of {', '.join(k.value for k in kind)}."
         ) from error
+
+
+def _yes_or_no(path: Path, name: str, entry: dict[str, Any], key: str) -> bool:
+    value = entry.get(key, False)
+    if not isinstance(value, bool):
+        raise RiskDataError(path, name, f"`{key}` is “{value}”.", "write true, or leave it out.")
+    return value
 
 
 def _sets(path: Path, data: dict[str, Any]) -> dict[str, list[str]]:

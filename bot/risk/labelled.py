@@ -20,7 +20,11 @@ class LabelError(ValueError):
 
 @dataclass(frozen=True)
 class Labelled:
-    """One message and what a person made of it. ``line`` counts from 1 in its file."""
+    """One message and what a person made of it. ``line`` counts from 1 in its file.
+
+    ``asked`` is the question of the bot that it answers, if any (``asked`` in ``data/responses``), and
+    ``so_far`` the level its conversation had before.
+    """
 
     text: str
     level: Level
@@ -29,6 +33,8 @@ class Labelled:
     register: str
     scenario: str
     line: int
+    asked: str = ""
+    so_far: Level = Level.NONE
 
 
 def read_labelled(path: Path) -> list[Labelled]:
@@ -71,6 +77,8 @@ def _row(path: Path, number: int, line: str) -> Labelled:
         register=_word(where, "register", entry.get("register", "plain")),
         scenario=_word(where, "scenario", entry.get("scenario", "")),
         line=number,
+        asked=_word(where, "asked", entry.get("asked", "")),
+        so_far=_value(where, "so_far", entry.get("so_far", Level.NONE.value), Level),
     )
 
 

@@ -36,6 +36,10 @@ class Span:
     start: int
     end: int
 
+    def meets(self, other: Span) -> bool:
+        """Whether the two have a word in common."""
+        return self.start < other.end and other.start < self.end
+
 
 class Message:
     """A message as plain words, cut into sentences.

@@ -55,6 +55,7 @@ class Thresholds:
         guarded: high or above, where a guard has just called words of the message harmless.
         category: a second category is named from here on.
         short: high or above, of a message of few words: "i have to go now" can be anything.
+        detail: high or above, where the bot had asked for a place, a time, a name or the like.
         unsure: the bot asks, where the chance of high or above is at least this and below the others.
     """
 
@@ -66,6 +67,7 @@ class Thresholds:
     guarded: float
     category: float
     short: float
+    detail: float
     unsure: float
 
 

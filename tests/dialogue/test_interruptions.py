@@ -125,8 +125,9 @@ async def test_at_one_turn_a_disclosure_reaches_a_person_and_stop_is_obeyed(
 def questions() -> set[str]:
     """Every question that an answer is read after, by the name of the slot or of the risk data."""
     slots = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))["slots"]
-    answers = yaml.safe_load((ROOT / "data" / "risk" / "answers.yml").read_text(encoding="utf-8"))["answers"]
-    return {*slots["asked"]["values"], *(asked for answer in answers for asked in answer["asked"])}
+    data = yaml.safe_load((ROOT / "data" / "risk" / "answers.yml").read_text(encoding="utf-8"))
+    read_after = {asked for answer in data["answers"] for asked in answer["asked"]}
+    return {*slots["asked"]["values"], *read_after, *data["details"], *data["plain_questions"]}
 
 
 @pytest.mark.parametrize("asked", sorted(questions()))

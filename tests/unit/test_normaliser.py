@@ -52,6 +52,7 @@ def test_text_speak_is_read_in_plain_words(normaliser: Normaliser, typed: str, m
         ("mydadhitsme help", "my dad hits me help"),
         ("thebabyisntbreathing", "the baby is not breathing"),
         ("hurtme", "hurt me"),
+        ("iloveu", "i love you"),
         ("idontwanttogohomebecausemydadhitsme", "i do not want to go home because my dad hits me"),
         ("i d o n t w a n t t o g o", "i do not want to go"),
     ],
@@ -64,9 +65,35 @@ def test_a_sentence_without_spaces_is_read_as_its_words(
 
 @pytest.mark.parametrize(
     "name",
-    ["harmanpreet", "featherstone", "killingbeck", "lewandowski", "hahahahaha", "asdfghjkl", "bedroom"],
+    [
+        "harmanpreet",
+        "featherstone",
+        "killingbeck",
+        "lewandowski",
+        "hahahahaha",
+        "asdfghjkl",
+        "bedroom",
+        # "sh" is text-speak for self-harm, and these came out as that
+        "ashish",
+        "aneesh",
+        "avinash",
+        "hesham",
+        "aishah",
+        "shabana",
+        "shisha",
+        "skittish",
+        "twentyish",
+        "lando",
+        "sherbet",
+        "rapping",
+        "munching",
+        "snuggled",
+        "bathed",
+        "scolded",
+        "bantering",
+    ],
 )
-def test_names_things_and_noise_are_not_cut_into_words(normaliser: Normaliser, name: str) -> None:
+def test_names_things_and_noise_are_not_read_as_other_words(normaliser: Normaliser, name: str) -> None:
     assert read(normaliser, f"and {name} came") == f"and {name} came"
 
 

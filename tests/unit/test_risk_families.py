@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from bot.data_files import read_yaml
+from bot.risk.context import AFTER_DISCLOSURE
 from bot.risk.detector import DATA_DIR, Detector
 from bot.risk.examples import check_examples, check_family, check_guard
 from bot.risk.families import Family, Guard, RiskDataError, load
@@ -162,4 +165,40 @@ def test_a_word_set_that_holds_itself_refuses_to_load(data: Path) -> None:
     path.write_text(path.read_text() + "  loop: [<loop>]\n")
     (data / "risk" / "new.yml").write_text(ENTRY.format(**{**GOOD, "phrases": "['<loop>']"}))
     with pytest.raises(RiskDataError, match="holds itself"):
+        load(data)
+
+
+def test_every_question_that_answers_are_read_after_is_asked() -> None:
+    risk = load(DATA_DIR)
+    read_after = {asked for answer in risk.answers for asked in answer.asked} - {AFTER_DISCLOSURE}
+    assert read_after | risk.details | risk.plain_questions <= set(_questions(DATA_DIR))
+
+
+def _questions(data_dir: Path) -> Iterator[str]:
+    for file in (data_dir / "responses").glob("*.yml"):
+        for variants in read_yaml(file).get("responses", {}).values():
+            for variant in variants:
+                directive = (variant.get("custom") or {}).get("earshot") or {}
+                if "asked" in directive:
+                    yield directive["asked"]
+
+
+@pytest.mark.parametrize(
+    ("found", "written", "problem"),
+    [
+        ("alone: true", "alone: perhaps", "alone"),
+        ("otherwise: immediate", "otherwise: none", "otherwise none"),
+        ("otherwise: immediate", "otherwise: soon", "soon"),
+        ("plain_questions: [", "plain_questions: []\nothers: [", "plain_questions"),
+        ("details: [", "detail: [", "details"),
+    ],
+)
+def test_broken_answers_name_file_and_remedy_and_nothing_loads(
+    data: Path, found: str, written: str, problem: str
+) -> None:
+    path = data / "risk" / "answers.yml"
+    text = path.read_text()
+    assert text.count(found) == 1
+    path.write_text(text.replace(found, written))
+    with pytest.raises(RiskDataError, match=rf"risk/answers.yml.*{problem}.*Remedy"):
         load(data)

@@ -40,6 +40,7 @@ AT = Thresholds(
     guarded=0.9,
     category=0.3,
     short=0.5,
+    detail=0.9,
     unsure=0.3,
 )
 

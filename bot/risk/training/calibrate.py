@@ -31,8 +31,10 @@ _GUARDED = 0.9
 _CONCERN = 0.5
 _ABOVE = 0.8
 _CATEGORY = 0.05
-#: Not lower: what is said in the middle of a talk ("just me and him, he is 9") is not among the messages.
-_SHORT = (0.62, 0.7, 0.8, 0.9)
+#: Not lower: what is said in the middle of a talk is hardly among the messages.
+_SHORT = (0.45, 0.5, 0.55, 0.62, 0.7, 0.8, 0.9)
+#: "Just me and him, he is 9" and "on the corner of mill lane" are not among the messages at all.
+_DETAIL = 0.9
 _UNSURE = 0.3
 
 
@@ -91,7 +93,7 @@ def figures(cases: Sequence[Case], at: Thresholds) -> dict[str, float]:
 
 def choose(cases: Sequence[Case]) -> tuple[Thresholds, dict[str, float]]:
     """The thresholds of least cost on these cases, and their figures."""
-    base = Thresholds(0.5, 0.95, 0.3, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, 0.75, _UNSURE)
+    base = Thresholds(0.5, 0.95, 0.3, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, 0.75, _DETAIL, _UNSURE)
     # One after the other: where a person comes, the same of one sentence alone, where 999 is said first.
     steps: tuple[Callable[[Thresholds], list[Thresholds]], ...] = (
         lambda at: [replace(at, high=high, short=short) for high, short in product(_HIGH, _SHORT)],
