@@ -11,15 +11,12 @@ The rule:
 4. Where a guard has called words of the message harmless and no phrase has found harm, the encoder must be
    surer still.
 5. It says nothing of fewer than :data:`FEWEST_WORDS` words. "He is outside" depends on what was said before,
-   which the conversation's memory knows and the encoder does not. Words that the memory has read as an
-   answer that tells of no harm do not count: "hes not here right now" after "Are you safe?".
+   which the conversation's memory knows and the encoder does not.
 6. A message of up to :data:`FEW_WORDS` words needs a higher chance, most of all to be ``immediate``: "im safe
    for now", "i have to go" and "can you pass it on" are said a hundred times for every disclosure that
    short. What it costs and saves: docs/risk_model_card.md.
-7. What the bot has just asked counts. After a place, a time or a name was asked for, the encoder needs the
-   highest chance and names no mere worry: "on the corner of mill lane" and "just me and him, he is 9" sound
-   like much else. After it was asked plainly about harm or dying, what would leave the bot undecided is
-   ``high``: it has asked already.
+7. A message that answers a question of the bot's is read together with it, however short it is. It has
+   thresholds of its own, and neither 5 nor 6 holds for it.
 8. The highest level of all evidence is the message's.
 9. Where that is below ``high`` and the encoder's chance of it is not small, it is undecided: the bot asks one
    plain question (:func:`undecided`).
@@ -28,13 +25,12 @@ The rule:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 
-from bot.risk.matching import Message, Span
+from bot.risk.matching import Message
 from bot.risk.statistical_layer import Part, Reading, Thresholds
 from bot.risk.taxonomy import Evidence, Level
 
-__all__ = ["FAMILY", "Asked", "FEWEST_WORDS", "combine", "undecided"]
+__all__ = ["FAMILY", "FEWEST_WORDS", "combine", "undecided"]
 
 #: ``family`` of the encoder's evidence.
 FAMILY = "tuned encoder"
@@ -44,20 +40,8 @@ FEWEST_WORDS = 5
 FEW_WORDS = 9
 
 
-class Asked(Enum):
-    """What kind of question a message answers."""
-
-    NOTHING = "nothing that changes how it is read"
-    DETAIL = "a place, a time, a name or the like"
-    HARM = "plainly whether somebody is hurt, in danger, or wants to die"
-
-
 def combine(
-    message: Message,
-    found: Sequence[Evidence],
-    reading: Reading,
-    at: Thresholds,
-    asked: Asked = Asked.NOTHING,
+    message: Message, found: Sequence[Evidence], reading: Reading, at: Thresholds, *, answers: bool = False
 ) -> list[Evidence]:
     """All evidence of a message, by the rule of this module.
 
@@ -66,28 +50,24 @@ def combine(
         found: from phrases and memory; level ``none`` marks words that a guard called harmless.
         reading: what the encoder makes of the message.
         at: from which chance on the encoder speaks.
-        asked: what the bot had asked, if anything.
+        answers: whether the message was read together with a question that it answers.
     """
     stands = [e for e in found if e.level is not Level.NONE]
     told = any(e.level.needs_person for e in stands)
     guarded = any(e.level is Level.NONE and e.layer != "memory" for e in found) and not told
-    parts = [p for p in reading.parts if _words_left(message, p.window.span, found) >= FEWEST_WORDS]
-
+    parts = [p for p in reading.parts if _long_enough(p, answers)]
     short = len(message.words) <= FEW_WORDS
-    first_999 = at.above if told or short else at.immediate
-    if asked is Asked.DETAIL:
-        first_999 = max(first_999, at.detail)
 
     def raised(part: Part) -> bool:
-        least = at.high if part.window.whole else at.part
-        if asked is Asked.DETAIL:
-            least = max(least, at.detail)
-        elif asked is Asked.HARM:
-            least = at.unsure if part.window.whole else least
-        elif short:
-            least = max(least, at.short)
+        if answers and part.window.whole:
+            least = at.answer
+        else:
+            least = at.high if part.window.whole else at.part
+            least = max(least, at.short) if short else least
         return part.raised >= (max(least, at.guarded) if guarded else least)
 
+    first_999 = at.above if told or short else at.immediate
+    first_999 = at.answer_immediate if answers else first_999
     immediate = [p for p in parts if p.chances[3] >= first_999 and (told or raised(p))]
     high = [p for p in parts if raised(p)]
     concern = [p for p in parts if p.window.whole and 1 - p.chances[0] >= at.concern]
@@ -95,7 +75,7 @@ def combine(
         return [*stands, _evidence(message, max(immediate, key=lambda p: p.chances[3]), Level.IMMEDIATE, at)]
     if high:
         return [*stands, _evidence(message, max(high, key=lambda p: p.raised), Level.HIGH, at)]
-    if concern and asked is not Asked.DETAIL:
+    if concern and not answers:
         return [*stands, _evidence(message, min(concern, key=lambda p: p.chances[0]), Level.CONCERN, at)]
     return stands
 
@@ -104,16 +84,13 @@ def undecided(message: Message, found: Sequence[Evidence], reading: Reading, at:
     """Whether the message may tell of significant harm and may not, by what all layers found in it."""
     if any(e.level.needs_person for e in found):
         return False
-    if _words_left(message, Span(0, len(message.words)), found) < FEWEST_WORDS:
+    if len(message.words) < FEWEST_WORDS:
         return False
     return any(part.window.whole and part.raised >= at.unsure for part in reading.parts)
 
 
-def _words_left(message: Message, span: Span, found: Sequence[Evidence]) -> int:
-    """Words of a span but for those of answers that tell of no harm."""
-    known = [e for e in found if e.layer == "memory" and e.level is Level.NONE]
-    starts = (message.sources[n].start for n in range(span.start, span.end))
-    return sum(not any(e.start <= start < e.end for e in known) for start in starts)
+def _long_enough(part: Part, answers: bool) -> bool:
+    return (answers and part.window.whole) or part.window.span.end - part.window.span.start >= FEWEST_WORDS
 
 
 def _evidence(message: Message, part: Part, level: Level, at: Thresholds) -> Evidence:

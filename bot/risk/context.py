@@ -48,12 +48,7 @@ class ContextLayer:
                 counted = [span for span in spans if not any(map(span.meets, harmless))]
                 counted = sorted(counted, key=lambda span: span.start)[:1]
             for span in counted:
-                yield _evidence(message, span, answer, answer.level, memory)
-        if message.words and not any(spans for _, spans in found):
-            for answer in meant.values():
-                if answer.otherwise:
-                    whole = Span(0, len(message.words))
-                    yield _evidence(message, whole, answer, answer.otherwise, memory)
+                yield _evidence(message, span, answer, memory)
 
 
 def _answers(message: Message, span: Span, answer: Answer) -> bool:
@@ -67,7 +62,7 @@ def _answers(message: Message, span: Span, answer: Answer) -> bool:
     return span.end - span.start > 1 or span.start < FIRST_WORDS or (last and not bare)
 
 
-def _evidence(message: Message, span: Span, answer: Answer, level: Level, memory: Memory) -> Evidence:
+def _evidence(message: Message, span: Span, answer: Answer, memory: Memory) -> Evidence:
     start, end = message.offsets(span)
     return Evidence(
         layer="memory",
@@ -75,6 +70,6 @@ def _evidence(message: Message, span: Span, answer: Answer, level: Level, memory
         words=message.text[start:end],
         start=start,
         end=end,
-        level=level,
-        categories=() if level is Level.NONE else answer.categories or memory.categories,
+        level=answer.level,
+        categories=() if answer.level is Level.NONE else answer.categories or memory.categories,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bot.nlu.normaliser import Normaliser
-from bot.risk.combination import Asked, combine, undecided
+from bot.risk.combination import combine, undecided
 from bot.risk.context import ContextLayer
 from bot.risk.families import RiskData, RiskDataError, load
 from bot.risk.matching import Message
@@ -90,11 +90,6 @@ class Detector:
             evidence.extend(layer.evidence(message, memory, evidence))
         return tuple(evidence)
 
-    def _asked(self, memory: Memory) -> Asked:
-        if memory.asked in self.data.details:
-            return Asked.DETAIL
-        return Asked.HARM if memory.asked in self.data.plain_questions else Asked.NOTHING
-
     def assess(self, text: str, memory: Memory = Memory()) -> Finding:
         """What this message tells, read in the light of the conversation so far.
 
@@ -105,8 +100,9 @@ class Detector:
         found = self.found(message, memory)
         evidence, guess, unsure = list(found), None, False
         if self._model is not None:
-            reading = self._model.read(message)
-            evidence = combine(message, found, reading, self._model.thresholds, self._asked(memory))
+            question = self.data.questions.get(memory.asked or "", "")
+            reading = self._model.read(message, question)
+            evidence = combine(message, found, reading, self._model.thresholds, answers=bool(question))
             guess = reading.about
             unsure = undecided(message, [*found, *evidence], reading, self._model.thresholds)
         evidence = [e for e in evidence if e.level is not Level.NONE]

@@ -74,6 +74,6 @@ def effect_of(name: str, rows: Sequence[Labelled], detector: Detector) -> Effect
     for row in rows:
         message = Message(row.text, detector.normaliser.words(row.text))
         if any(evidence.family == name for evidence in detector.found(message)):
-            before, after = without.assess(row.text), detector.assess(row.text)
+            before, after = without.assess(row.text, row.memory), detector.assess(row.text, row.memory)
             matched.append(Change(Outcome(row, before), Outcome(row, after)))
     return Effect(len(rows), tuple(matched))

@@ -16,7 +16,7 @@ from typing import Any
 
 from bot.risk.detector import Detector, default_detector
 from bot.risk.labelled import Labelled, read_labelled
-from bot.risk.taxonomy import Finding, Level, Memory
+from bot.risk.taxonomy import Finding, Level
 
 __all__ = ["MEASURES", "Outcome", "Report", "Share", "evaluate", "evaluate_file", "wilson"]
 
@@ -156,7 +156,7 @@ def evaluate(rows: Sequence[Labelled], detector: Detector | None = None) -> Repo
     """
     detector = detector or default_detector()
     began = time.monotonic()
-    outcomes = tuple(Outcome(row, detector.assess(row.text, _memory(row))) for row in rows)
+    outcomes = tuple(Outcome(row, detector.assess(row.text, row.memory)) for row in rows)
     return Report(outcomes, time.monotonic() - began)
 
 
@@ -178,10 +178,6 @@ def wilson(hits: int, total: int, z: float = 1.96) -> tuple[float, float]:
     reach = z * sqrt(share * (1 - share) / total + z * z / (4 * total * total))
     size = 1 + z * z / total
     return max(0.0, (middle - reach) / size), min(1.0, (middle + reach) / size)
-
-
-def _memory(row: Labelled) -> Memory:
-    return Memory(level=row.so_far, asked=row.asked or None)
 
 
 def _memberships(row: Labelled) -> Iterator[tuple[str, str]]:

@@ -8,7 +8,7 @@ is checked by :func:`bot.risk.examples.check_examples`.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -107,8 +107,7 @@ class Relation:
 class Answer:
     """How a bare answer to a question the bot asked is read; with level ``none``, what it tells is no harm.
 
-    ``alone``: only where the message holds nothing else. ``otherwise``: the level of every answer to the
-    question that holds none of the phrases.
+    ``alone``: only where the message holds nothing else.
     """
 
     name: str
@@ -117,7 +116,6 @@ class Answer:
     categories: tuple[Category, ...]
     phrases: tuple[Phrase, ...]
     alone: bool = False
-    otherwise: Level | None = None
 
 
 @dataclass(frozen=True)
@@ -133,8 +131,7 @@ class Sign:
 class RiskData:
     """Everything that phrases and memory work from.
 
-    ``details`` names the questions that ask for a place, a time, a name or the like; ``plain_questions``
-    those that ask outright whether somebody is hurt, in danger, or wants to die.
+    ``questions`` holds the questions of the bot, by name, as the encoder reads them before their answers.
     """
 
     normaliser: Normaliser
@@ -142,8 +139,7 @@ class RiskData:
     guards: tuple[Guard, ...]
     relations: tuple[Relation, ...]
     answers: tuple[Answer, ...]
-    details: frozenset[str]
-    plain_questions: frozenset[str]
+    questions: Mapping[str, str]
     signs: tuple[Sign, ...]
     first_person: frozenset[str]
     negators: frozenset[str]
@@ -188,8 +184,7 @@ def load(data_dir: Path) -> RiskData:
         guards=guards,
         relations=tuple(reader.relations(about_path, about)),
         answers=tuple(reader.answers(*contents[ANSWERS])),
-        details=reader.questions(*contents[ANSWERS], "details"),
-        plain_questions=reader.questions(*contents[ANSWERS], "plain_questions"),
+        questions=reader.questions(*contents[ANSWERS]),
         signs=tuple(reader.signs(*contents[SIGNS])),
         first_person=reader.plain(about_path, "first_person", about),
         negators=reader.plain(path, "negators", harmless),
@@ -269,7 +264,7 @@ class _Reader:
             )
 
     def answers(self, path: Path, data: dict[str, Any]) -> Iterator[Answer]:
-        allowed = {"name", "asked", "level", "categories", "alone", "otherwise", "phrases"}
+        allowed = {"name", "asked", "level", "categories", "alone", "phrases"}
         for entry in _entries(path, data, "answers", allowed):
             name = entry["name"]
             yield Answer(
@@ -279,11 +274,15 @@ class _Reader:
                 categories=_categories(path, name, entry, "categories", least=0),
                 phrases=self.phrases(path, name, entry.get("phrases")),
                 alone=_yes_or_no(path, name, entry, "alone"),
-                otherwise=_level(path, name, entry, "otherwise") if "otherwise" in entry else None,
             )
 
-    def questions(self, path: Path, data: dict[str, Any], key: str) -> frozenset[str]:
-        return frozenset(_texts(path, key, key, data, 1))
+    def questions(self, path: Path, data: dict[str, Any]) -> dict[str, str]:
+        values = data.get("questions")
+        if not isinstance(values, dict) or not all(isinstance(v, str) and v.strip() for v in values.values()):
+            raise RiskDataError(
+                path, "questions", "is not a list of names and words.", "write `name: the question` each."
+            )
+        return {str(name): " ".join(self._vocabulary.read(words)) for name, words in values.items()}
 
     def signs(self, path: Path, data: dict[str, Any]) -> Iterator[Sign]:
         for entry in _entries(path, data, "signs", {"name", "heading", "why", "phrases"}):
@@ -372,10 +371,10 @@ def _why(path: Path, name: str, entry: dict[str, Any]) -> str:
     return why.strip()
 
 
-def _level(path: Path, name: str, entry: dict[str, Any], key: str = "level") -> Level:
-    level = _choice(path, name, key, Level, entry.get(key))
+def _level(path: Path, name: str, entry: dict[str, Any]) -> Level:
+    level = _choice(path, name, "level", Level, entry.get("level"))
     if level is Level.NONE:
-        raise RiskDataError(path, name, f"has {key} none.", "put harmless words into harmless.yml.")
+        raise RiskDataError(path, name, "has level none.", "put harmless words into harmless.yml.")
     return level
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bot.risk.taxonomy import About, Category, Level
+from bot.risk.taxonomy import About, Category, Level, Memory
 
 __all__ = ["LabelError", "Labelled", "read_labelled"]
 
@@ -35,6 +35,11 @@ class Labelled:
     line: int
     asked: str = ""
     so_far: Level = Level.NONE
+
+    @property
+    def memory(self) -> Memory:
+        """What its conversation has shown before it."""
+        return Memory(level=self.so_far, asked=self.asked or None)
 
 
 def read_labelled(path: Path) -> list[Labelled]:

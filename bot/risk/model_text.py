@@ -2,7 +2,8 @@
 
 Words are read in their normal form (typos, text-speak and evasive spelling undone), with the commas, full
 stops, question marks and quotation marks that stood between them. Greetings before, and laughter or kisses
-after, say nothing about harm and are left out, so that "lol" can never talk a disclosure down.
+after, say nothing about harm and are left out, so that "lol" can never talk a disclosure down. An answer is
+read with its question before it: "hes not here" tells one thing after "are you safe?", and another alone.
 """
 
 from __future__ import annotations
@@ -43,19 +44,24 @@ class Window:
     whole: bool
 
 
-def read(message: Message) -> str:
-    """The whole message as one reading, for training; empty if nothing is left to read."""
+def read(message: Message, question: str = "") -> str:
+    """The whole message as one reading, for training; empty if nothing is left to read.
+
+    Args:
+        message: the message.
+        question: what it answers, in plain words, if anything.
+    """
     span = _bare(message, Span(0, len(message.words)))
-    return _reading(message, span)
+    return _after(question, _reading(message, span))
 
 
-def windows(message: Message) -> list[Window]:
-    """Every stretch of a message the encoder reads: the whole, and each sentence of it."""
+def windows(message: Message, question: str = "") -> list[Window]:
+    """Every stretch of a message the encoder reads: the whole after its question, and each sentence."""
     whole = _bare(message, Span(0, len(message.words)))
     if whole.end <= whole.start:
         return []
     spans = _cut(whole)
-    found = [Window(_reading(message, span), span, True) for span in spans]
+    found = [Window(_after(question, _reading(message, span)), span, True) for span in spans]
     sentences = _sentences(message, whole)
     if len(sentences) > 1:
         for sentence in sentences:
@@ -65,6 +71,10 @@ def windows(message: Message) -> list[Window]:
         unique.sort(key=lambda w: w.span.start)
         unique = [*unique[: MOST // 2], *unique[-MOST // 2 :]]
     return unique
+
+
+def _after(question: str, reading: str) -> str:
+    return f"{question}? {reading}" if question and reading else reading
 
 
 def _sentences(message: Message, whole: Span) -> list[Span]:

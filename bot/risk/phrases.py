@@ -128,12 +128,12 @@ class Vocabulary:
 
     Args:
         sets: name of a set to its members as written.
-        read: text to its plain words, from the normaliser.
+        read: text to its plain words, from the normaliser; kept as an attribute.
     """
 
     def __init__(self, sets: Mapping[str, Iterable[str]], read: Callable[[str], list[str]]) -> None:
         self._sources = sets
-        self._read = read
+        self.read = read
         self._sets: dict[str, frozenset[Option]] = {}
         self._open: list[str] = []
 
@@ -180,7 +180,7 @@ class Vocabulary:
             raise PhraseError(
                 f"“{part}” holds a sign that means nothing here.", "Use words, | < > [ ] ( ) ~ ..."
             )
-        words = tuple(self._read(part))
+        words = tuple(self.read(part))
         if not words:
             raise PhraseError(f"“{part}” is not a word.", "Write a word.")
         return frozenset([words])

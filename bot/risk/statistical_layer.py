@@ -55,7 +55,8 @@ class Thresholds:
         guarded: high or above, where a guard has just called words of the message harmless.
         category: a second category is named from here on.
         short: high or above, of a message of few words: "i have to go now" can be anything.
-        detail: high or above, where the bot had asked for a place, a time, a name or the like.
+        answer: high or above, of a message read together with the question it answers.
+        answer_immediate: immediate, where ``answer`` is reached too.
         unsure: the bot asks, where the chance of high or above is at least this and below the others.
     """
 
@@ -67,7 +68,8 @@ class Thresholds:
     guarded: float
     category: float
     short: float
-    detail: float
+    answer: float
+    answer_immediate: float
     unsure: float
 
 
@@ -126,13 +128,13 @@ class StatisticalLayer:
         encoder = Encoder.load(built_base(cache, adapter))
         return cls(encoder, float(provenance["temperature"]), _thresholds(provenance["thresholds"]))
 
-    def read(self, message: Message) -> Reading:
-        """What the encoder makes of the message. Never fails, whatever the text holds.
+    def read(self, message: Message, question: str = "") -> Reading:
+        """What the encoder makes of the message, after the question it answers, if any. Never fails.
 
         Sentences are read by themselves only where that can change anything: in a long message, or where
         the whole leaves it open. That is most of the time a message takes.
         """
-        found = windows(message)
+        found = windows(message, question)
         whole = tuple(self._part(window) for window in found if window.whole)
         surest = max((part.raised for part in whole), default=0.0)
         if len(message.words) < LONG and not OPEN_FROM <= surest < OPEN_TO:

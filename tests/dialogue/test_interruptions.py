@@ -127,7 +127,7 @@ def questions() -> set[str]:
     slots = yaml.safe_load((ROOT / "domain.yml").read_text(encoding="utf-8"))["slots"]
     data = yaml.safe_load((ROOT / "data" / "risk" / "answers.yml").read_text(encoding="utf-8"))
     read_after = {asked for answer in data["answers"] for asked in answer["asked"]}
-    return {*slots["asked"]["values"], *read_after, *data["details"], *data["plain_questions"]}
+    return {*slots["asked"]["values"], *read_after, *data["questions"]}
 
 
 @pytest.mark.parametrize("asked", sorted(questions()))

@@ -330,3 +330,22 @@ BUTTONS = sorted(
 def test_the_words_on_a_button_are_no_disclosure(title: str) -> None:
     # They are read as if they had been typed: "a plan for tonight" was once taken for a plan of suicide.
     assert not DETECTOR.assess(title).level.needs_person
+
+
+#: Payloads that tell of harm, or may, whatever was asked; the last fetches a person by itself.
+_TELLING = ("/affirm", "/unsure", "/safe_now_no", "/talk_to_person")
+ANSWERS = sorted(
+    {
+        (asked, choice["title"])
+        for name in CONTENT.names()
+        for variation in CONTENT.variations(name)
+        if (asked := variation.custom.get("earshot", {}).get("asked")) in DETECTOR.data.questions
+        for choice in variation.buttons
+        if not choice["payload"].startswith(_TELLING)
+    }
+)
+
+
+@pytest.mark.parametrize(("asked", "title"), ANSWERS)
+def test_a_button_that_tells_of_no_harm_is_none_after_its_question_either(asked: str, title: str) -> None:
+    assert not DETECTOR.assess(title, Memory(asked=asked)).level.needs_person

@@ -40,7 +40,8 @@ AT = Thresholds(
     guarded=0.9,
     category=0.3,
     short=0.5,
-    detail=0.9,
+    answer=0.4,
+    answer_immediate=0.6,
     unsure=0.3,
 )
 
@@ -190,6 +191,37 @@ def test_a_phrase_at_high_is_only_overruled_by_an_encoder_that_is_very_sure(norm
 def test_the_encoder_is_silent_on_words_that_mean_nothing_alone(normaliser) -> None:
     message = _message(normaliser, "he is outside")
     assert combine(message, [], Reading((_part(message, (0.0, 0.0, 0.0, 1.0)),)), AT) == []
+
+
+@pytest.mark.parametrize(
+    ("chances", "level"),
+    [
+        ((0.7, 0.0, 0.2, 0.1), None),
+        ((0.5, 0.0, 0.4, 0.1), Level.HIGH),
+        ((0.3, 0.0, 0.2, 0.5), Level.HIGH),
+        ((0.3, 0.0, 0.0, 0.7), Level.IMMEDIATE),
+        ((0.2, 0.8, 0.0, 0.0), None),
+    ],
+)
+def test_an_answer_has_thresholds_of_its_own_however_short_it_is(normaliser, chances, level) -> None:
+    message = _message(normaliser, "in the drawer")
+    reading = Reading((_part(message, chances),))
+    found = combine(message, [], reading, replace(AT, short=0.95), answers=True)
+    assert [e.level for e in found] == ([level] if level else [])
+
+
+def test_an_answer_is_read_with_its_question_before_it(normaliser) -> None:
+    message = _message(normaliser, "hes out lol")
+    assert [w.text for w in windows(message, "are you safe")] == ["are you safe? he is out"]
+    assert [w.text for w in windows(message)] == ["he is out"]
+    assert windows(_message(normaliser, "lol"), "are you safe") == []
+
+
+def test_a_sentence_of_a_long_answer_is_read_without_the_question(normaliser) -> None:
+    message = _message(normaliser, "yeah im at my nans house. my uncle comes in at night when she is asleep.")
+    texts = {w.text: w.whole for w in windows(message, "are you safe")}
+    assert [text.startswith("are you safe? ") for text in texts] == list(texts.values())
+    assert list(texts.values()) == [True, False, False]
 
 
 # The real layer

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -23,7 +23,7 @@ __all__ = ["Case", "choose", "read_cases", "temperature"]
 #: two false alarms. The curve is nearly flat: docs/risk_model_card.md.
 _COSTS = {"sensitivity": 2.2, "immediate": 0.15, "specificity": 1.0, "over": 0.5}
 #: Below the first of them the bot asks instead.
-_HIGH = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+_HIGH = (0.37, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 #: A sentence is read out of its context.
 _PART = (0.9, 0.95)
 _IMMEDIATE = (0.3, 0.35, 0.4, 0.45, 0.5)
@@ -33,8 +33,8 @@ _ABOVE = 0.8
 _CATEGORY = 0.05
 #: Not lower: what is said in the middle of a talk is hardly among the messages.
 _SHORT = (0.45, 0.5, 0.55, 0.62, 0.7, 0.8, 0.9)
-#: "Just me and him, he is 9" and "on the corner of mill lane" are not among the messages at all.
-_DETAIL = 0.9
+_ANSWER = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+_ANSWER_IMMEDIATE = (0.3, 0.4, 0.5, 0.6, 0.7)
 _UNSURE = 0.3
 
 
@@ -52,7 +52,8 @@ def temperature(encoder: Encoder, rows: Sequence[Labelled], phrases: Detector) -
     """The temperature that makes the level's chances fit best (Guo et al. 2017)."""
     scores = []
     for row in rows:
-        scores.append(encoder.scores(read(Message(row.text, phrases.normaliser.words(row.text))))[:4])
+        message = Message(row.text, phrases.normaliser.words(row.text))
+        scores.append(encoder.scores(read(message, phrases.data.questions.get(row.asked, "")))[:4])
     levels = np.array([row.level.rank for row in rows])
     logits = np.array(scores, dtype=float)
 
@@ -69,14 +70,21 @@ def read_cases(layer: StatisticalLayer, phrases: Detector, rows: Sequence[Labell
     cases = []
     for row in rows:
         message = Message(row.text, phrases.normaliser.words(row.text))
-        cases.append(Case(row, message, phrases.found(message), layer.read(message)))
+        found = phrases.found(message, row.memory)
+        cases.append(
+            Case(row, message, found, layer.read(message, phrases.data.questions.get(row.asked, "")))
+        )
     return cases
 
 
 def figures(cases: Sequence[Case], at: Thresholds) -> dict[str, float]:
     """The measures of docs/risk_model_card.md for these thresholds."""
     came = [
-        max((e.level for e in combine(c.message, c.found, c.reading, at)), default=Level.NONE) for c in cases
+        max(
+            (e.level for e in combine(c.message, c.found, c.reading, at, answers=bool(c.row.asked))),
+            default=Level.NONE,
+        )
+        for c in cases
     ]
 
     def share(levels: set[Level], least: Level) -> float:
@@ -92,15 +100,26 @@ def figures(cases: Sequence[Case], at: Thresholds) -> dict[str, float]:
 
 
 def choose(cases: Sequence[Case]) -> tuple[Thresholds, dict[str, float]]:
-    """The thresholds of least cost on these cases, and their figures."""
-    base = Thresholds(0.5, 0.95, 0.3, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, 0.75, _DETAIL, _UNSURE)
+    """The thresholds of least cost on these cases, and the figures of those that are no answers."""
+    base = Thresholds(0.5, 0.95, 0.3, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, 0.75, 0.4, 0.4, _UNSURE)
     # One after the other: where a person comes, the same of one sentence alone, where 999 is said first.
     steps: tuple[Callable[[Thresholds], list[Thresholds]], ...] = (
         lambda at: [replace(at, high=high, short=short) for high, short in product(_HIGH, _SHORT)],
         lambda at: [replace(at, part=part) for part in _PART],
         lambda at: [replace(at, immediate=immediate) for immediate in _IMMEDIATE],
     )
-    best, reached = base, figures(cases, base)
+    for_answers: tuple[Callable[[Thresholds], list[Thresholds]], ...] = (
+        lambda at: [replace(at, answer=answer) for answer in _ANSWER],
+        lambda at: [replace(at, answer_immediate=immediate) for immediate in _ANSWER_IMMEDIATE],
+    )
+    best, _ = _least_cost([case for case in cases if case.row.asked], base, for_answers)
+    return _least_cost([case for case in cases if not case.row.asked], best, steps)
+
+
+def _least_cost(
+    cases: Sequence[Case], best: Thresholds, steps: Iterable[Callable[[Thresholds], list[Thresholds]]]
+) -> tuple[Thresholds, dict[str, float]]:
+    reached = figures(cases, best)
     for step in steps:
         for candidate in step(best):
             found = figures(cases, candidate)

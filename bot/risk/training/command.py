@@ -193,10 +193,12 @@ def _plain(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _write_asked(to: Path, rows: Sequence[dict[str, Any]], work: Path, base: Path, seed: int) -> None:
     near = neighbours(base, {word for row in rows for word in row["copies"][0].split()})
+    # An answer is nothing without its question, which must neither be cut off nor swapped.
+    whole = [row for row in rows if not row["level_only"]]
     beside = [
-        *unlabelled(rows, seed, BESIDE["unlabelled"]),
+        *unlabelled(whole, seed, BESIDE["unlabelled"]),
         *retyped(rows, seed, BESIDE["retyped"]),
-        *swapped(rows, near, seed, BESIDE["swapped"]),
+        *swapped(whole, near, seed, BESIDE["swapped"]),
     ]
     _write_rows(to, [*_plain(_read_rows(work / HARD)), *beside])
 
@@ -204,7 +206,9 @@ def _write_asked(to: Path, rows: Sequence[dict[str, Any]], work: Path, base: Pat
 def _write_lessons(to: Path, to_told: Path, work: Path, told: np.ndarray, seed: int) -> None:
     """What was asked about, and messages with small talk around them, about which nobody need be asked."""
     hard, asked = _read_rows(work / HARD), _read_rows(work / ASKED)
-    lines, theirs = surrounded(hard, told[: len(hard)], seed, BESIDE["surrounded"])
+    whole = np.array([not row["level_only"] for row in hard])
+    own = [row for row in hard if not row["level_only"]]
+    lines, theirs = surrounded(own, told[: len(hard)][whole], seed, BESIDE["surrounded"])
     _write_rows(to, [*asked, *lines])
     np.save(to_told, np.concatenate([told, theirs]).astype(np.float16))
 

@@ -137,24 +137,36 @@ def held_out(scenario: str, seed: int) -> bool:
 
 
 def prepare(found: Sequence[Example], data: RiskData, path: Path, seed: int) -> None:
-    """Write what the trainer reads: one JSON object a line, with copies in the encoder's reading."""
-    rng = random.Random(seed)  # noqa: S311 - noise, not a secret
-    harmless = [e.row.text for e in found if e.row.level is Level.NONE and len(e.row.text) < 120]
+    """Write what the trainer reads: one JSON object a line, with copies in the encoder's reading.
 
-    def reading(text: str) -> str:
-        return read(Message(text, data.normaliser.words(text)))
+    Raises:
+        KeyError: an answer to a question that ``data/risk/answers.yml`` does not hold.
+    """
+    rng = random.Random(seed)  # noqa: S311 - noise, not a secret
+    unasked = [e.row for e in found if not e.row.asked]
+    harmless = [row.text for row in unasked if row.level is Level.NONE and len(row.text) < 120]
+
+    def reading(text: str, row: Labelled) -> str:
+        return read(
+            Message(text, data.normaliser.words(text)), data.questions[row.asked] if row.asked else ""
+        )
 
     with path.open("w", encoding="utf-8") as file:
         for example in found:
             row = example.row
-            copies = [reading(row.text)]
-            copies += [reading(dress(noisy(row.text, rng), rng.choice(harmless), rng)) for _ in range(COPIES)]
+            copies = [reading(row.text, row)]
+            for _ in range(COPIES):
+                typed = noisy(row.text, rng)
+                typed = typed if row.asked else dress(typed, rng.choice(harmless), rng)
+                copies.append(reading(typed, row))
             line: dict[str, Any] = {
                 "copies": copies,
                 "level": row.level.rank,
                 "categories": [list(Category).index(c) for c in row.categories],
                 "about": list(About).index(row.about),
                 "weight": example.weight,
+                # Of an answer only its level was labelled: what it is about was said before.
+                "level_only": bool(row.asked),
             }
             file.write(json.dumps(line) + "\n")
 

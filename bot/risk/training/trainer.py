@@ -17,7 +17,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -246,7 +246,9 @@ def _by_labels(out: Any, batch: list[dict[str, Any]], args: Any) -> Any:
     categories = f.binary_cross_entropy_with_logits(out[:, _CATEGORY], named, reduction="none").sum(1)
     about = torch.tensor([row["about"] for row in batch])
     abouts = f.cross_entropy(out[:, _ABOUT], about, label_smoothing=args.smooth, reduction="none")
-    total = levels + 0.7 * edges + args.category * categories + 0.3 * abouts
+    # Of some rows only the level is known.
+    known = torch.tensor([0.0 if row.get("level_only") else 1.0 for row in batch])
+    total = levels + 0.7 * edges + known * (args.category * categories + 0.3 * abouts)
     return (total * weight).sum() / weight.sum().clamp(min=1e-6)  # a batch may hold unlabelled ones only
 
 
@@ -282,7 +284,7 @@ def _scores(model: Any, texts: list[list[int]], half: bool) -> np.ndarray:
     return found
 
 
-def _figures(scores: np.ndarray, rows: list[dict[str, Any]]) -> dict[str, float]:
+def _figures(scores: np.ndarray, rows: list[dict[str, Any]]) -> dict[str, float | None]:
     level = np.array([row["level"] for row in rows])
     odds = scores[:, :LEVELS] - scores[:, :LEVELS].max(1, keepdims=True)
     chance = np.exp(odds) / np.exp(odds).sum(1, keepdims=True)
@@ -293,19 +295,24 @@ def _figures(scores: np.ndarray, rows: list[dict[str, Any]]) -> dict[str, float]
     auc = (place[high].sum() - high.sum() * (high.sum() - 1) / 2) / (high.sum() * (~high).sum())
     cut = np.quantile(raised[level == 0], 0.98)
     likeliest = np.argsort(-scores[:, LEVELS : LEVELS + CATEGORIES], 1)[:, :3]
-    named = [bool(set(likeliest[i]) & set(row["categories"])) for i, row in enumerate(rows) if high[i]]
+    known = np.array([not row.get("level_only") for row in rows])
+    named = [bool(set(likeliest[i]) & set(rows[i]["categories"])) for i in np.flatnonzero(high & known)]
     about = scores[:, LEVELS + CATEGORIES :].argmax(1) == [row["about"] for row in rows]
     return {
         "auc": round(float(auc), 4),
-        "sensitivity_argmax": round(float((chance.argmax(1)[high] >= 2).mean()), 4),
-        "sensitivity_at_2pc": round(float((raised[high] > cut).mean()), 4),
-        "concern_over_at_2pc": round(float((raised[level == 1] > cut).mean()), 4),
-        "specificity_argmax": round(float((chance.argmax(1)[level == 0] < 2).mean()), 4),
-        "concern_over_argmax": round(float((chance.argmax(1)[level == 1] >= 2).mean()), 4),
-        "immediate_argmax": round(float((chance.argmax(1)[level == 3] == 3).mean()), 4),
-        "category_in_3": round(float(np.mean(named)), 4),
-        "about": round(float(about[level >= 1].mean()), 4),
+        "sensitivity_argmax": _share(chance.argmax(1)[high] >= 2),
+        "sensitivity_at_2pc": _share(raised[high] > cut),
+        "concern_over_at_2pc": _share(raised[level == 1] > cut),
+        "specificity_argmax": _share(chance.argmax(1)[level == 0] < 2),
+        "concern_over_argmax": _share(chance.argmax(1)[level == 1] >= 2),
+        "immediate_argmax": _share(chance.argmax(1)[level == 3] == 3),
+        "category_in_3": _share(named),
+        "about": _share(about[(level >= 1) & known]),
     }
+
+
+def _share(found: Sequence[bool] | np.ndarray) -> float | None:
+    return round(float(np.mean(found)), 4) if len(found) else None
 
 
 if __name__ == "__main__":
