@@ -16,7 +16,8 @@ The rule:
    for now", "i have to go" and "can you pass it on" are said a hundred times for every disclosure that
    short. What it costs and saves: docs/risk_model_card.md.
 7. A message that answers a question of the bot's is read together with it, however short it is. It has
-   thresholds of its own, and neither 5 nor 6 holds for it.
+   thresholds of its own, and neither 5 nor 6 holds for it. It is read without the question, too, but out of
+   its context then, like a sentence.
 8. The highest level of all evidence is the message's.
 9. Where that is below ``high`` and the encoder's chance of it is not small, it is undecided: the bot asks one
    plain question (:func:`undecided`).

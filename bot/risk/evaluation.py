@@ -80,7 +80,12 @@ MEASURES = (
         lambda row: row.level.needs_person and bool(row.categories),
         lambda outcome: not set(outcome.row.categories).isdisjoint(outcome.finding.categories),
     ),
-    Measure("about", lambda row: row.level is not Level.NONE, lambda o: o.finding.about is o.row.about),
+    # Whom an answer is about was said before it.
+    Measure(
+        "about",
+        lambda row: row.level is not Level.NONE and not row.asked,
+        lambda outcome: outcome.finding.about is outcome.row.about,
+    ),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -132,14 +132,16 @@ class StatisticalLayer:
         """What the encoder makes of the message, after the question it answers, if any. Never fails.
 
         Sentences are read by themselves only where that can change anything: in a long message, or where
-        the whole leaves it open. That is most of the time a message takes.
+        the whole leaves it open. That is most of the time a message takes. An answer is read once more
+        without its question, out of its context like a sentence: harm is told in the middle of a form, too.
         """
         found = windows(message, question)
         whole = tuple(self._part(window) for window in found if window.whole)
         surest = max((part.raised for part in whole), default=0.0)
-        if len(message.words) < LONG and not OPEN_FROM <= surest < OPEN_TO:
-            return Reading(whole)
-        return Reading((*whole, *(self._part(window) for window in found if not window.whole)))
+        others = [replace(window, whole=False) for window in windows(message) if window.whole and question]
+        if len(message.words) >= LONG or OPEN_FROM <= surest < OPEN_TO:
+            others += [window for window in found if not window.whole]
+        return Reading((*whole, *map(self._part, others)))
 
     def _part(self, window: Window) -> Part:
         scores = self._encoder.scores(window.text)

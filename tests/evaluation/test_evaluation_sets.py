@@ -14,18 +14,21 @@ from bot.risk.detector import DATA_DIR, default_detector
 from bot.risk.evaluation import Report, evaluate_file
 from bot.risk.labelled import read_labelled
 from bot.risk.statistical_layer import ADAPTER, PROVENANCE
+from bot.risk.taxonomy import Memory
 from bot.risk.training.data import data_hash, training_files
 
 HERE = Path(__file__).parent
 HELD_OUT = HERE / "heldout.jsonl"
 #: Written later and apart from everything; nobody has looked at what it misses.
 FRESH = HERE / "fresh.jsonl"
+#: Answers to the bot's questions, each with its question.
+ANSWERS = HERE / "answers.jsonl"
 NAMED = sorted((HERE / "named").glob("*.jsonl"))
 #: Shares of shared pairs of words from which on two messages count as the same.
 TOO_CLOSE = 0.8
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def _report(path: Path) -> Report:
     return evaluate_file(path)
 
@@ -72,7 +75,7 @@ def _near_duplicates(path: Path) -> list[str]:
 
 # The first of them reads every training message: two minutes with nothing beside it.
 @pytest.mark.timeout(540)
-@pytest.mark.parametrize("path", [HELD_OUT, FRESH, *NAMED], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [HELD_OUT, FRESH, ANSWERS, *NAMED], ids=lambda path: path.stem)
 def test_no_evaluation_message_was_trained_on(path: Path) -> None:
     assert _near_duplicates(path) == []
 
@@ -94,8 +97,9 @@ def test_the_adapter_and_its_provenance_lie_together() -> None:
         (HELD_OUT, "sensitivity", 0.955), (HELD_OUT, "immediate recall", 0.96),
         (HELD_OUT, "specificity", 0.88),
         (HELD_OUT, "category recall", 0.93), (HELD_OUT, "about", 0.88),
-        (FRESH, "sensitivity", 0.95), (FRESH, "immediate recall", 0.965), (FRESH, "specificity", 0.96),
+        (FRESH, "sensitivity", 0.965), (FRESH, "immediate recall", 0.965), (FRESH, "specificity", 0.96),
         (FRESH, "category recall", 0.95), (FRESH, "about", 0.86),
+        (ANSWERS, "sensitivity", 0.97), (ANSWERS, "immediate recall", 0.95), (ANSWERS, "specificity", 0.91),
     ],
 )  # fmt: skip
 def test_the_figures_of_the_card_hold(path: Path, measure: str, least: float) -> None:
@@ -107,6 +111,23 @@ def test_the_figures_of_the_card_hold(path: Path, measure: str, least: float) ->
 def test_worries_are_not_escalated_more_than_the_card_says(path: Path, most: float) -> None:
     share = _report(path).figures()["over-escalation"]
     assert share.value is not None and share.value <= most
+
+
+def test_a_disclosure_is_heard_after_any_question() -> None:
+    risk = default_detector()
+    heard = [
+        o.row.text
+        for o in _report(FRESH).outcomes
+        if o.row.level.needs_person and o.finding.level.needs_person
+    ]
+    for asked in risk.data.questions:
+        still = sum(risk.assess(text, Memory(asked=asked)).level.needs_person for text in heard[::4])
+        assert still / len(heard[::4]) >= 0.92, f"{asked}: {still} of {len(heard[::4])}"
+
+
+def test_the_answers_are_to_every_question_that_is_read_with_its_answer() -> None:
+    rows = [o.row for o in _report(ANSWERS).outcomes]
+    assert len(rows) >= 400 and {row.asked for row in rows} == set(default_detector().data.questions)
 
 
 def test_every_disclosure_of_the_bbc_prompts_is_heard() -> None:

@@ -211,7 +211,7 @@ def test_a_joke_elsewhere_does_not_silence_harm() -> None:
         ("danger_now", "still screaming", Level.IMMEDIATE),
         ("danger_now", "hard to say", Level.HIGH),
         ("safe_now", "he isnt here at the moment", Level.NONE),
-        ("safe_now", "im in my room he isnt here", Level.NONE),
+        ("safe_now", "hes not here right now", Level.NONE),
         ("safe_now", "he isnt here but he said hes coming back to kill us", Level.IMMEDIATE),
         ("harm", "my stepdad", Level.HIGH),
         ("harm", "no my mum is really nice", Level.NONE),

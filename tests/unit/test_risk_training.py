@@ -19,7 +19,7 @@ from bot.risk.training import teacher, trainer
 from bot.risk.training.data import VALIDATION_SHARE, examples, hardest, held_out, prepare, retyped, unlabelled
 from bot.risk.training.network import buckets
 from bot.risk.training.stages import KEPT_BACK, LEARNED, Stages, TrainingError, settle
-from bot.risk.training.surroundings import MOST_WORDS, surrounded
+from bot.risk.training.surroundings import MOST_WORDS, out_of_turn, surrounded
 from bot.risk.training.swaps import neighbours, swapped
 
 
@@ -236,3 +236,15 @@ def test_a_teacher_that_is_not_the_published_one_is_not_kept(tmp_path: Path, mon
 
 def test_the_trainer_can_be_read_where_there_is_no_torch() -> None:
     assert trainer.main.__doc__ and "torch" not in sys.modules
+
+
+def test_a_message_after_a_question_it_does_not_answer_keeps_its_level(rows) -> None:
+    told = np.arange(200 * 32, dtype=np.float16).reshape(200, 32)
+    lines, theirs = out_of_turn(rows, told, ["are you safe", "where do you live"], 7, most=80)
+    assert len(lines) == len(theirs) == 80
+    for line, scores in zip(lines, theirs, strict=True):
+        row = rows[int(np.flatnonzero((told == scores).all(1))[0])]
+        (text,) = line["copies"]
+        question, _, message = text.partition("? ")
+        assert question in ("are you safe", "where do you live") and message in row["copies"]
+        assert {**line, "copies": 0} == {**row, "copies": 0}

@@ -23,7 +23,7 @@ __all__ = ["Case", "choose", "read_cases", "temperature"]
 #: two false alarms. The curve is nearly flat: docs/risk_model_card.md.
 _COSTS = {"sensitivity": 2.2, "immediate": 0.15, "specificity": 1.0, "over": 0.5}
 #: Below the first of them the bot asks instead.
-_HIGH = (0.37, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
+_HIGH = (0.38, 0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8)
 #: A sentence is read out of its context.
 _PART = (0.9, 0.95)
 _IMMEDIATE = (0.3, 0.35, 0.4, 0.45, 0.5)
@@ -32,7 +32,7 @@ _CONCERN = 0.5
 _ABOVE = 0.8
 _CATEGORY = 0.05
 #: Not lower: what is said in the middle of a talk is hardly among the messages.
-_SHORT = (0.45, 0.5, 0.55, 0.62, 0.7, 0.8, 0.9)
+_SHORT = (0.55, 0.62, 0.7, 0.8, 0.9)
 _ANSWER = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 _ANSWER_IMMEDIATE = (0.3, 0.4, 0.5, 0.6, 0.7)
 _UNSURE = 0.3

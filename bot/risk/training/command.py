@@ -49,7 +49,7 @@ from bot.risk.training.data import (
 )
 from bot.risk.training.ranges import keep_ranges
 from bot.risk.training.stages import KEPT_BACK, LEARNED, Say, Stages, TrainingError, settle
-from bot.risk.training.surroundings import surrounded
+from bot.risk.training.surroundings import out_of_turn, surrounded
 from bot.risk.training.swaps import neighbours, swapped
 from bot.risk.training.teacher import WEIGHTS_SHA256 as TEACHER_SHA256
 from bot.risk.training.teacher import fetch_teacher
@@ -65,8 +65,15 @@ HARDEST = 36_000
 #: The teacher's part in what the pupil is told; the rest is the first adapter's.
 TEACHERS_PART = 0.65
 PUPIL = (*COMMON, "--rank", "32", "--epochs", "2", "--rate", "5e-4", "--soft", "0.8", "--clean", "0.5")
-#: Lines without a label of each kind that are asked about, and messages with small talk around them.
-BESIDE = {"unlabelled": 14_000, "retyped": 10_000, "swapped": 19_000, "surrounded": 14_000}
+#: Lines without a label of each kind that are asked about; messages with small talk around them, and after
+#: questions that they do not answer.
+BESIDE = {
+    "unlabelled": 14_000,
+    "retyped": 10_000,
+    "swapped": 19_000,
+    "surrounded": 14_000,
+    "out_of_turn": 20_000,
+}
 #: In the folder of a training: messages without their copies, the hardest, what is asked about, what was
 #: told, and what the pupil reads.
 PLAIN, HARD, ASKED, TOLD, LESSONS = "plain.jsonl", "hard.jsonl", "asked.jsonl", "told.npy", "lessons.jsonl"
@@ -144,7 +151,7 @@ def train_encoder(python: str, say: Say, seed: int = SEED, cache: Path | None = 
         prepare(kept_back, words.data, prepared / KEPT_BACK, seed)
         work = settle(prepared, cache, json.dumps(about))
     say(f"Training on {len(learned)} messages, {len(kept_back)} kept back, in {work}")
-    pupil = _teach(Stages(python, work, seed, say), base, teacher, seed)
+    pupil = _teach(Stages(python, work, seed, say), base, teacher, tuple(words.data.questions.values()), seed)
     adapter = work / ADAPTER.name
     shutil.copyfile(pupil, adapter)
     keep_ranges(adapter, base, _read_rows(work / LEARNED), seed)
@@ -157,7 +164,7 @@ def train_encoder(python: str, say: Say, seed: int = SEED, cache: Path | None = 
     return provenance
 
 
-def _teach(stages: Stages, base: Path, teacher: Path, seed: int) -> Path:
+def _teach(stages: Stages, base: Path, teacher: Path, questions: Sequence[str], seed: int) -> Path:
     """All stages in their order; gives where the pupil's adapter lies."""
     say, work = stages.say, stages.work
     first = stages.tune("first", base, FIRST)
@@ -172,7 +179,9 @@ def _teach(stages: Stages, base: Path, teacher: Path, seed: int) -> Path:
     by_teacher = np.load(stages.tell("told-by-teacher", teacher, TEACHER, taught, ASKED)).astype(np.float32)
     by_first = np.load(stages.tell("told-by-first", base, FIRST, first, ASKED)).astype(np.float32)
     told = TEACHERS_PART * by_teacher + (1 - TEACHERS_PART) * by_first
-    stages.write(lambda lessons, beside: _write_lessons(lessons, beside, work, told, seed), LESSONS, TOLD)
+    stages.write(
+        lambda lessons, beside: _write_lessons(lessons, beside, work, told, questions, seed), LESSONS, TOLD
+    )
     say("The pupil learns")
     return stages.tune("pupil", base, (*PUPIL, "--begin", str(first), "--taught", str(work / TOLD)), LESSONS)
 
@@ -203,14 +212,18 @@ def _write_asked(to: Path, rows: Sequence[dict[str, Any]], work: Path, base: Pat
     _write_rows(to, [*_plain(_read_rows(work / HARD)), *beside])
 
 
-def _write_lessons(to: Path, to_told: Path, work: Path, told: np.ndarray, seed: int) -> None:
-    """What was asked about, and messages with small talk around them, about which nobody need be asked."""
+def _write_lessons(
+    to: Path, to_told: Path, work: Path, told: np.ndarray, questions: Sequence[str], seed: int
+) -> None:
+    """What was asked about, and messages with other words around them, about which nobody need be asked."""
     hard, asked = _read_rows(work / HARD), _read_rows(work / ASKED)
     whole = np.array([not row["level_only"] for row in hard])
     own = [row for row in hard if not row["level_only"]]
-    lines, theirs = surrounded(own, told[: len(hard)][whole], seed, BESIDE["surrounded"])
-    _write_rows(to, [*asked, *lines])
-    np.save(to_told, np.concatenate([told, theirs]).astype(np.float16))
+    of_own = told[: len(hard)][whole]
+    lines, theirs = surrounded(own, of_own, seed, BESIDE["surrounded"])
+    others, of_others = out_of_turn(own, of_own, questions, seed, BESIDE["out_of_turn"])
+    _write_rows(to, [*asked, *lines, *others])
+    np.save(to_told, np.concatenate([told, theirs, of_others]).astype(np.float16))
 
 
 def calibrate(

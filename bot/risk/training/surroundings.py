@@ -1,8 +1,12 @@
-"""Puts what people chat about around messages, so that small talk cannot hide a disclosure.
+"""Puts small talk around messages, and questions before them that they do not answer.
 
 A mean over all words is diluted by words about something else: "my uncle touches me" is heard, and with two
 sentences about football behind it no longer. What the longer message tells is known without asking anybody:
 as much as the message told by itself. So the pupil is given its level, and what the teachers made of it.
+
+In the same way "who reads this" after "do you think you might do it tonight?" tells of no harm, and "my uncle
+touches me" after "where do you live?" tells what it tells. A pupil that has read only answers after questions
+takes whatever follows one for an answer.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import numpy as np
 from bot.risk.taxonomy import Level
 from bot.risk.training.data import level_chances
 
-__all__ = ["MOST_WORDS", "surrounded"]
+__all__ = ["MOST_WORDS", "out_of_turn", "surrounded"]
 
 #: Longer ones are read in stretches anyway (:mod:`bot.risk.model_text`).
 MOST_WORDS = 75
@@ -61,6 +65,30 @@ def surrounded(
         if len(text.split()) <= MOST_WORDS:
             lines.append({**rows[i], "copies": [text]})
             origins.append(i)
+    return lines, told[origins]
+
+
+def out_of_turn(
+    rows: Sequence[Mapping[str, Any]], told: np.ndarray, questions: Sequence[str], seed: int, most: int
+) -> tuple[list[dict[str, Any]], np.ndarray]:
+    """Messages after questions that they do not answer: each tells what it told alone.
+
+    Args:
+        rows: labelled lines as :func:`bot.risk.training.data.prepare` writes them, none of them an answer.
+        told: what the teachers made of each of the ``rows`` as it stands [row, score].
+        questions: in plain words, as the encoder reads them before an answer.
+        seed: of the choice.
+        most: how many are kept.
+
+    Returns:
+        Lines of the trainer with one copy and the label of the message, and what the teachers made of it.
+    """
+    rng = random.Random(seed)  # noqa: S311 - a choice of messages, not a secret
+    origins = [i for i, row in enumerate(rows) if len(row["copies"][0].split()) <= MOST_WORDS]
+    origins = rng.sample(origins, min(most, len(origins)))
+    lines = [
+        {**rows[i], "copies": [f"{rng.choice(questions)}? {_copy(rows[i]['copies'], rng)}"]} for i in origins
+    ]
     return lines, told[origins]
 
 
