@@ -109,7 +109,7 @@ def _bare(message: Message, span: Span) -> Span:
     start, end = span.start, span.end
     while start < end and message.words[start] in _BEFORE:
         start += 1
-    if span.start < start < end - 1 and message.words[start] == "there":
+    if span.start < start < end and message.words[start] == "there":
         start += 1  # "hello there"
     while end > start and message.words[end - 1] in _AFTER:
         end -= 1
