@@ -115,7 +115,7 @@ class Normaliser:
         own_words: Iterable[str],
     ) -> None:
         self._slang = {**slang, **contractions}
-        self._short = frozenset(slang)
+        self._abbreviations = frozenset(word for word in slang if len(word) == 2)
         self._number_words = dict(number_words)
         self._speller = SymSpell(max_dictionary_edit_distance=1, prefix_length=7)
         own = {word for word in own_words if word.isalpha()}
@@ -289,7 +289,7 @@ class Normaliser:
         """Whether it is a word of a sentence without spaces: "sh" for self-harm is not ("ashish")."""
         if len(piece) == 1:
             return piece in _LETTERS
-        return piece in self._own and not (len(piece) == 2 and piece in self._short)
+        return piece in self._own and piece not in self._abbreviations
 
     def _one_slip_away(self, raw: str) -> tuple[str, ...]:
         """The words that may have been meant; none for what is a word."""

@@ -41,9 +41,7 @@ FEWEST_WORDS = 5
 FEW_WORDS = 9
 
 
-def combine(
-    message: Message, found: Sequence[Evidence], reading: Reading, at: Thresholds, *, answers: bool = False
-) -> list[Evidence]:
+def combine(message: Message, found: Sequence[Evidence], reading: Reading, at: Thresholds) -> list[Evidence]:
     """All evidence of a message, by the rule of this module.
 
     Args:
@@ -51,24 +49,25 @@ def combine(
         found: from phrases and memory; level ``none`` marks words that a guard called harmless.
         reading: what the encoder makes of the message.
         at: from which chance on the encoder speaks.
-        answers: whether the message was read together with a question that it answers.
     """
     stands = [e for e in found if e.level is not Level.NONE]
     told = any(e.level.needs_person for e in stands)
-    guarded = any(e.level is Level.NONE and e.layer != "memory" for e in found) and not told
-    parts = [p for p in reading.parts if _long_enough(p, answers)]
+    guarded = len(stands) < len(found) and not told
+    parts = [p for p in reading.parts if _long_enough(p, reading.answers)]
     short = len(message.words) <= FEW_WORDS
 
     def raised(part: Part) -> bool:
-        if answers and part.window.whole:
+        if reading.answers and part.window.whole:
             least = at.answer
         else:
             least = at.high if part.window.whole else at.part
             least = max(least, at.short) if short else least
         return part.raised >= (max(least, at.guarded) if guarded else least)
 
-    first_999 = at.above if told or short else at.immediate
-    first_999 = at.answer_immediate if answers else first_999
+    if reading.answers:
+        first_999 = at.answer_immediate
+    else:
+        first_999 = at.above if told or short else at.immediate
     immediate = [p for p in parts if p.chances[3] >= first_999 and (told or raised(p))]
     high = [p for p in parts if raised(p)]
     concern = [p for p in parts if p.window.whole and 1 - p.chances[0] >= at.concern]
@@ -76,16 +75,14 @@ def combine(
         return [*stands, _evidence(message, max(immediate, key=lambda p: p.chances[3]), Level.IMMEDIATE, at)]
     if high:
         return [*stands, _evidence(message, max(high, key=lambda p: p.raised), Level.HIGH, at)]
-    if concern and not answers:
+    if concern and not reading.answers:
         return [*stands, _evidence(message, min(concern, key=lambda p: p.chances[0]), Level.CONCERN, at)]
     return stands
 
 
 def undecided(message: Message, found: Sequence[Evidence], reading: Reading, at: Thresholds) -> bool:
     """Whether the message may tell of significant harm and may not, by what all layers found in it."""
-    if any(e.level.needs_person for e in found):
-        return False
-    if len(message.words) < FEWEST_WORDS:
+    if any(e.level.needs_person for e in found) or len(message.words) < FEWEST_WORDS:
         return False
     return any(part.window.whole and part.raised >= at.unsure for part in reading.parts)
 

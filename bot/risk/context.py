@@ -42,13 +42,9 @@ class ContextLayer:
         # "Not right now he is at school" holds "right now he": what tells of no harm is read first.
         harmless = [span for answer, spans in found if answer.level is Level.NONE for span in spans]
         for answer, spans in found:
-            if answer.level is Level.NONE:
-                counted = spans
-            else:
-                counted = [span for span in spans if not any(map(span.meets, harmless))]
-                counted = sorted(counted, key=lambda span: span.start)[:1]
-            for span in counted:
-                yield _evidence(message, span, answer, memory)
+            counted = [span for span in spans if not any(map(span.meets, harmless))]
+            if counted and answer.level is not Level.NONE:
+                yield _evidence(message, min(counted, key=lambda span: span.start), answer, memory)
 
 
 def _answers(message: Message, span: Span, answer: Answer) -> bool:
@@ -71,5 +67,5 @@ def _evidence(message: Message, span: Span, answer: Answer, memory: Memory) -> E
         start=start,
         end=end,
         level=answer.level,
-        categories=() if answer.level is Level.NONE else answer.categories or memory.categories,
+        categories=answer.categories or memory.categories,
     )

@@ -97,14 +97,14 @@ class Detector:
         Never fails, whatever the text holds.
         """
         message = Message(text, self.normaliser.words(text))
-        found = self.found(message, memory)
-        evidence, guess, unsure = list(found), None, False
+        evidence = list(self.found(message, memory))
+        guess, unsure = None, False
         if self._model is not None:
             question = self.data.questions.get(memory.asked or "", "")
             reading = self._model.read(message, question)
-            evidence = combine(message, found, reading, self._model.thresholds, answers=bool(question))
+            evidence = combine(message, evidence, reading, self._model.thresholds)
             guess = reading.about
-            unsure = undecided(message, [*found, *evidence], reading, self._model.thresholds)
+            unsure = undecided(message, evidence, reading, self._model.thresholds)
         evidence = [e for e in evidence if e.level is not Level.NONE]
         evidence.sort(key=lambda e: (-e.level.rank, e.start, e.family))
         categories = _categories(evidence)

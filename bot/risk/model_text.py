@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bot.risk.matching import Message, Span
 
-__all__ = ["Window", "read", "windows"]
+__all__ = ["Window", "after", "read", "windows"]
 
 #: Longest stretch read at once, in words: about 120 word pieces, under the encoder's 128.
 LONGEST = 80
@@ -52,7 +52,7 @@ def read(message: Message, question: str = "") -> str:
         question: what it answers, in plain words, if anything.
     """
     span = _bare(message, Span(0, len(message.words)))
-    return _after(question, _reading(message, span))
+    return after(question, _reading(message, span))
 
 
 def windows(message: Message, question: str = "") -> list[Window]:
@@ -61,7 +61,7 @@ def windows(message: Message, question: str = "") -> list[Window]:
     if whole.end <= whole.start:
         return []
     spans = _cut(whole)
-    found = [Window(_after(question, _reading(message, span)), span, True) for span in spans]
+    found = [Window(after(question, _reading(message, span)), span, True) for span in spans]
     sentences = _sentences(message, whole)
     if len(sentences) > 1:
         for sentence in sentences:
@@ -73,7 +73,8 @@ def windows(message: Message, question: str = "") -> list[Window]:
     return unique
 
 
-def _after(question: str, reading: str) -> str:
+def after(question: str, reading: str) -> str:
+    """A reading as the answer to a question, both in plain words; as it is where either is empty."""
     return f"{question}? {reading}" if question and reading else reading
 
 

@@ -95,9 +95,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the encoder makes of a message: one part for the whole of it, others for its sentences."""
+    """What the encoder makes of a message: one part for the whole of it, others for its sentences.
+
+    ``answers`` says that the whole was read together with a question that the message answers.
+    """
 
     parts: tuple[Part, ...]
+    answers: bool = False
 
     @cached_property
     def about(self) -> About | None:
@@ -138,10 +142,11 @@ class StatisticalLayer:
         found = windows(message, question)
         whole = tuple(self._part(window) for window in found if window.whole)
         surest = max((part.raised for part in whole), default=0.0)
-        others = [replace(window, whole=False) for window in windows(message) if window.whole and question]
+        alone = windows(message) if question else ()
+        others = [replace(window, whole=False) for window in alone if window.whole]
         if len(message.words) >= LONG or OPEN_FROM <= surest < OPEN_TO:
             others += [window for window in found if not window.whole]
-        return Reading((*whole, *map(self._part, others)))
+        return Reading((*whole, *map(self._part, others)), answers=bool(question))
 
     def _part(self, window: Window) -> Part:
         scores = self._encoder.scores(window.text)

@@ -205,8 +205,8 @@ def test_the_encoder_is_silent_on_words_that_mean_nothing_alone(normaliser) -> N
 )
 def test_an_answer_has_thresholds_of_its_own_however_short_it_is(normaliser, chances, level) -> None:
     message = _message(normaliser, "in the drawer")
-    reading = Reading((_part(message, chances),))
-    found = combine(message, [], reading, replace(AT, short=0.95), answers=True)
+    reading = Reading((_part(message, chances),), answers=True)
+    found = combine(message, [], reading, replace(AT, short=0.95))
     assert [e.level for e in found] == ([level] if level else [])
 
 

@@ -80,11 +80,7 @@ def read_cases(layer: StatisticalLayer, phrases: Detector, rows: Sequence[Labell
 def figures(cases: Sequence[Case], at: Thresholds) -> dict[str, float]:
     """The measures of docs/risk_model_card.md for these thresholds."""
     came = [
-        max(
-            (e.level for e in combine(c.message, c.found, c.reading, at, answers=bool(c.row.asked))),
-            default=Level.NONE,
-        )
-        for c in cases
+        max((e.level for e in combine(c.message, c.found, c.reading, at)), default=Level.NONE) for c in cases
     ]
 
     def share(levels: set[Level], least: Level) -> float:

@@ -217,9 +217,8 @@ def _write_lessons(
 ) -> None:
     """What was asked about, and messages with other words around them, about which nobody need be asked."""
     hard, asked = _read_rows(work / HARD), _read_rows(work / ASKED)
-    whole = np.array([not row["level_only"] for row in hard])
-    own = [row for row in hard if not row["level_only"]]
-    of_own = told[: len(hard)][whole]
+    places = [i for i, row in enumerate(hard) if not row["level_only"]]
+    own, of_own = [hard[i] for i in places], told[places]
     lines, theirs = surrounded(own, of_own, seed, BESIDE["surrounded"])
     others, of_others = out_of_turn(own, of_own, questions, seed, BESIDE["out_of_turn"])
     _write_rows(to, [*asked, *lines, *others])

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from bot.risk.model_text import after
 from bot.risk.taxonomy import Level
 from bot.risk.training.data import level_chances
 
@@ -87,7 +88,7 @@ def out_of_turn(
     origins = [i for i, row in enumerate(rows) if len(row["copies"][0].split()) <= MOST_WORDS]
     origins = rng.sample(origins, min(most, len(origins)))
     lines = [
-        {**rows[i], "copies": [f"{rng.choice(questions)}? {_copy(rows[i]['copies'], rng)}"]} for i in origins
+        {**rows[i], "copies": [after(rng.choice(questions), _copy(rows[i]["copies"], rng))]} for i in origins
     ]
     return lines, told[origins]
 
