@@ -205,7 +205,8 @@ def test_what_cannot_be_taken_is_answered_and_never_silently_dropped(
     widget.client.emit("user_uttered", {"message": "/get_started"})
     widget.client.emit("user_uttered", "no object")
     widget.hears(say("problem_bad_field", field="message"))
-    assert conversations(house) == [] and say("utter_emergency_line") in widget.texts()
+    widget.hears(say("utter_emergency_line"))  # a message of its own, which may come a moment later
+    assert conversations(house) == []
     widget.client.emit("user_uttered", {"message": "hello there"})  # Rasa takes this without a session, too
     widget.hears("Tell me more")
     assert widget.session and dialogue.asked == ["hello there"]
