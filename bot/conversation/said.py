@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import structlog
+
 from bot.codes import HIDDEN, new_code, normal_code
 from bot.conversation.contract import NoSuchConversation
 from bot.messages import Kind, Sender
-from bot.risk.taxonomy import About
+from bot.risk.pieces import MOST_MESSAGES
+from bot.risk.taxonomy import About, Finding, Level
+from bot.store.encryption import CannotDecrypt
 from bot.store.models import Conversation, Message
 from bot.store.uow import UnitOfWork
+
+#: Messages with no longer a pause between them are read together. Slow thumbs need a while for four words.
+PAUSE = timedelta(minutes=2)
+#: They are looked for among so many last messages of both sides.
+LOOKED_AT = 40
+
+log = structlog.get_logger(__name__)
 
 
 def typed_messages(uow: UnitOfWork, conversation_id: str) -> list[Message]:
@@ -25,6 +38,35 @@ def typed_messages(uow: UnitOfWork, conversation_id: str) -> list[Message]:
 def own_words(uow: UnitOfWork, conversation_id: str) -> list[str]:
     """The words of :func:`typed_messages`."""
     return [message.text for message in typed_messages(uow, conversation_id)]
+
+
+def just_before(uow: UnitOfWork, message: Message) -> list[tuple[str, Level]]:
+    """What the person typed just before a message, oldest first, each with the level found in it.
+
+    What was read as the answer to a question of the bot's belongs to that question, and a button that was
+    pressed begins something new. Nothing, where it cannot be read: the message itself still is.
+    """
+    found: list[tuple[str, Level]] = []
+    if message.kind != Kind.TEXT.value:
+        return found
+    try:
+        last = message
+        for earlier in reversed(uow.messages(message.conversation_id, after=message.seq - LOOKED_AT)):
+            if earlier.seq >= message.seq or earlier.sender != Sender.YOU.value:
+                continue
+            finding = Finding.from_dict(earlier.finding) if earlier.finding else None
+            typed = earlier.kind == Kind.TEXT.value and earlier.text and earlier.text != HIDDEN
+            paused = last.created_at - earlier.created_at > PAUSE
+            if not typed or paused or finding is None or finding.asked or len(found) == MOST_MESSAGES:
+                break
+            found.insert(0, (earlier.text, finding.level))
+            last = earlier
+    except (CannotDecrypt, KeyError, TypeError, ValueError) as error:
+        log.warning(
+            "messages_before_unread", conversation=message.conversation_id, error=type(error).__name__
+        )
+        return []
+    return found
 
 
 def give_code(uow: UnitOfWork, conversation: Conversation) -> str:

@@ -16,10 +16,12 @@ from bot import conduct, handover, transcript
 from bot.bootstrap import Core
 from bot.conversation import late
 from bot.conversation.contract import Assess, Dialogue, DialogueDown, Notify
+from bot.conversation.said import just_before
 from bot.floor import Answer, keep_floor, read_answer
 from bot.handover import check_ins
 from bot.messages import Kind, Sender
 from bot.own_words import names_who_not, read_addition, read_edit
+from bot.risk.pieces import in_the_light_of
 from bot.risk.taxonomy import About, Evidence, Finding, Level, Memory
 from bot.rota import UK
 from bot.store.models import Conversation, Message
@@ -66,6 +68,7 @@ class Turns:
                 memory = replace(memory, asked=None)
             # Assessed when it was stored, where it answers a question that was asked earlier.
             known = Finding.from_dict(message.finding) if message.finding else None
+            memory = in_the_light_of(memory, just_before(uow, message), message.text or "")
             finding = known or self.assessed(message.text or "", memory)
             message.finding, message.level = finding.to_dict(), finding.level.value
             kind = Kind(message.kind)

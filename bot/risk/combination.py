@@ -18,9 +18,12 @@ The rule:
 7. A message that answers a question of the bot's is read together with it, however short it is. It has
    thresholds of its own, and neither 5 nor 6 holds for it. It is read without the question, too, but out of
    its context then, like a sentence.
-8. The highest level of all evidence is the message's.
-9. Where that is below ``high`` and the encoder's chance of it is not small, it is undecided: the bot asks one
-   plain question (:func:`undecided`).
+8. What a person sent just before is read once more together with the message (:mod:`bot.risk.pieces`), with
+   thresholds of their own. A message of a few words that follows others is read alone, too, but out of its
+   context: "kill me" is the middle of something.
+9. The highest level of all evidence is the message's.
+10. Where that is below ``high`` and the encoder's chance of it is not small, it is undecided: the bot asks
+   one plain question (:func:`undecided`).
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bot.nlu.normaliser import Normaliser
 from bot.risk.combination import combine, undecided
@@ -19,10 +19,11 @@ from bot.risk.context import ContextLayer
 from bot.risk.families import RiskData, RiskDataError, load
 from bot.risk.matching import Message
 from bot.risk.phrase_layer import PhraseLayer
+from bot.risk.pieces import SHORT, joined, news
 from bot.risk.relation import RelationReader
 from bot.risk.signs import SignReader
 from bot.risk.statistical_layer import StatisticalLayer
-from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
+from bot.risk.taxonomy import About, Category, Evidence, Finding, Level, Memory
 
 __all__ = ["Detector", "Layer", "RiskDataError", "assess", "default_detector"]
 
@@ -96,35 +97,64 @@ class Detector:
         The level is of this message; a conversation keeps the highest by :meth:`Memory.after`.
         Never fails, whatever the text holds.
         """
-        message = Message(text, self.normaliser.words(text))
-        evidence = list(self.found(message, memory))
-        guess, unsure = None, False
-        if self._model is not None:
-            question = self.data.questions.get(memory.asked or "", "")
-            reading = self._model.read(message, question)
-            evidence = combine(message, evidence, reading, self._model.thresholds)
-            guess = reading.about
-            unsure = undecided(message, evidence, reading, self._model.thresholds)
-        evidence = [e for e in evidence if e.level is not Level.NONE]
-        evidence.sort(key=lambda e: (-e.level.rank, e.start, e.family))
-        categories = _categories(evidence)
+        message = self._message(text)
+        asked = memory.asked if memory.asked in self.data.questions else None
+        # An answer is read with its question instead.
+        continues = bool(memory.just_said) and not asked
+        seen = self._read(message, memory, piece=continues and len(message.words) <= SHORT)
+        evidence, unsure = seen.evidence, seen.unsure
+        if continues:
+            together, begins = joined(text, memory)
+            of_all = self._read(self._message(together), memory, together=True)
+            unsure = of_all.unsure
+            if brought := news(of_all.evidence, begins, text, memory.just_told):
+                known = {(e.layer, e.family, e.level) for e in evidence}
+                more = [e for e in brought if (e.layer, e.family, e.level) not in known]
+                seen, evidence = of_all, _in_order([*evidence, *more])
+        level = max((e.level for e in evidence), key=lambda level: level.rank, default=Level.NONE)
         return Finding(
-            level=max((e.level for e in evidence), key=lambda level: level.rank, default=Level.NONE),
-            categories=categories,
-            about=self._relations.about(message, memory, evidence, guess),
+            level=level,
+            categories=tuple(dict.fromkeys(category for e in evidence for category in e.categories)),
+            about=self._relations.about(seen.message, memory, seen.evidence, seen.guess),
             evidence=tuple(evidence),
-            signs=self._signs.named(message) if _tells_of_neglect(evidence) else (),
-            unsure=unsure,
+            signs=self._signs.named(seen.message) if _tells_of_neglect(evidence) else (),
+            unsure=unsure and not level.needs_person,
+            asked=asked,
         )
+
+    def _message(self, text: str) -> Message:
+        return Message(text, self.normaliser.words(text))
+
+    def _read(
+        self, message: Message, memory: Memory, *, piece: bool = False, together: bool = False
+    ) -> _Seen:
+        found = self.found(message, memory)
+        if self._model is None:
+            return _Seen(message, _in_order(found), None, False)
+        reading = self._model.read(message, self.data.questions.get(memory.asked or "", ""))
+        at = self._model.thresholds.of_several() if together else self._model.thresholds
+        evidence = combine(message, found, reading.out_of_context() if piece else reading, at)
+        unsure = undecided(message, evidence, reading, at)
+        return _Seen(message, _in_order(evidence), reading.about, unsure)
+
+
+class _Seen(NamedTuple):
+    """What all layers made of a message, the most serious first, and whether it is left open."""
+
+    message: Message
+    evidence: Sequence[Evidence]
+    guess: About | None
+    unsure: bool
+
+
+def _in_order(evidence: Iterable[Evidence]) -> list[Evidence]:
+    told = [e for e in evidence if e.level is not Level.NONE]
+    return sorted(told, key=lambda e: (-e.level.rank, e.start, e.family))
 
 
 def _tells_of_neglect(evidence: Iterable[Evidence]) -> bool:
     # By reviewed words only: the encoder names neglect beside other worries too readily to count signs by it.
     return any(e.layer == "phrase" and Category.NEGLECT in e.categories for e in evidence)
-
-
-def _categories(evidence: Iterable[Evidence]) -> tuple[Category, ...]:
-    return tuple(dict.fromkeys(category for e in evidence for category in e.categories))
 
 
 @lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.risk.detector import Detector
-from bot.risk.evaluation import Outcome
+from bot.risk.evaluation import Outcome, finding_of
 from bot.risk.labelled import Labelled
 from bot.risk.matching import Message
 
@@ -74,6 +74,6 @@ def effect_of(name: str, rows: Sequence[Labelled], detector: Detector) -> Effect
     for row in rows:
         message = Message(row.text, detector.normaliser.words(row.text))
         if any(evidence.family == name for evidence in detector.found(message)):
-            before, after = without.assess(row.text, row.memory), detector.assess(row.text, row.memory)
+            before, after = finding_of(row, without), finding_of(row, detector)
             matched.append(Change(Outcome(row, before), Outcome(row, after)))
     return Effect(len(rows), tuple(matched))

@@ -1,5 +1,5 @@
-"""Measures the detector on a file of labelled messages, each as the first of a new conversation, or as the
-answer to the question that its line names.
+"""Measures the detector on a file of labelled messages, each as the first of a new conversation, as the
+answer to the question that its line names, or after the messages that its line says were sent just before.
 
 Every figure can be recomputed from the rows of :meth:`Report.to_dict`: none is kept that is not a count of
 them. The measures and their names are those of docs/risk_model_card.md.
@@ -10,15 +10,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import sqrt
 from pathlib import Path
 from typing import Any
 
 from bot.risk.detector import Detector, default_detector
 from bot.risk.labelled import Labelled, read_labelled
+from bot.risk.pieces import in_the_light_of
 from bot.risk.taxonomy import Finding, Level
 
-__all__ = ["MEASURES", "Outcome", "Report", "Share", "evaluate", "evaluate_file", "wilson"]
+__all__ = ["MEASURES", "Outcome", "Report", "Share", "evaluate", "evaluate_file", "finding_of", "wilson"]
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ class Report:
     def groups(self) -> dict[str, dict[str, dict[str, Share]]]:
         """The measures by level, register, category and about: ``{kind: {group: {measure: share}}}``."""
         found: dict[str, dict[str, list[Outcome]]]
-        found = {kind: {} for kind in ("level", "register", "category", "about", "asked")}
+        found = {kind: {} for kind in ("level", "register", "category", "about", "asked", "sent")}
         for outcome in self.outcomes:
             for kind, group in _memberships(outcome.row):
                 found[kind].setdefault(group, []).append(outcome)
@@ -146,6 +148,7 @@ class Report:
                     "register": o.row.register,
                     "asked": o.row.asked,
                     "so_far": o.row.so_far.value,
+                    "before": list(o.row.before),
                     "found": o.finding.to_dict(),
                     "misses": list(o.misses),
                 }
@@ -155,14 +158,26 @@ class Report:
 
 
 def evaluate(rows: Sequence[Labelled], detector: Detector | None = None) -> Report:
-    """Put every message to the detector as the first of a new conversation, or as the answer it is.
+    """Put every message to the detector as the first of a new conversation, or as what its line says it is.
 
     The detector is the one the Rasa model's risk component and the gateway use.
     """
     detector = detector or default_detector()
     began = time.monotonic()
-    outcomes = tuple(Outcome(row, detector.assess(row.text, row.memory)) for row in rows)
+    outcomes = tuple(Outcome(row, finding_of(row, detector)) for row in rows)
     return Report(outcomes, time.monotonic() - began)
+
+
+def finding_of(row: Labelled, detector: Detector) -> Finding:
+    """The most serious finding of a message and those sent just before it, each read when it was sent."""
+    findings: list[Finding] = []
+    memory, sent = row.memory, (*row.before, row.text)
+    for number, text in enumerate(sent):
+        before = [(earlier, found.level) for earlier, found in zip(sent, findings, strict=False)]
+        findings.append(detector.assess(text, in_the_light_of(memory, before, text)))
+        if number < len(row.before):
+            memory = memory.after(findings[-1], date.today())
+    return max(reversed(findings), key=lambda finding: finding.level.rank)
 
 
 def evaluate_file(path: Path, detector: Detector | None = None) -> Report:
@@ -193,3 +208,5 @@ def _memberships(row: Labelled) -> Iterator[tuple[str, str]]:
         yield "category", category.value
     if row.asked:
         yield "asked", row.asked
+    if row.before:
+        yield "sent", "in several messages"

@@ -33,7 +33,7 @@ def print_report(report: Report, out: Console) -> None:
     for outcome in missed:
         row, found = outcome.row, outcome.finding
         why = "; ".join(f"{e.layer}/{e.family}: {e.words}" for e in found.evidence[:2]).replace("\n", " ")
-        text = row.text.replace("\n", " ")
+        text = " / ".join((*row.before, row.text)).replace("\n", " ")
         line = f"line {row.line}: {row.level.value} came out {found.level.value}: {text}"
         out.print(f"{line}  [{why}]" if why else line, markup=False, highlight=False, soft_wrap=True)
 

@@ -22,8 +22,9 @@ class LabelError(ValueError):
 class Labelled:
     """One message and what a person made of it. ``line`` counts from 1 in its file.
 
-    ``asked`` is the question of the bot that it answers, if any (``asked`` in ``data/responses``), and
-    ``so_far`` the level its conversation had before.
+    ``asked`` is the question of the bot that it answers, if any (``asked`` in ``data/responses``),
+    ``so_far`` the level its conversation had before, and ``before`` what the same person sent just before:
+    the labels are of all of it then.
     """
 
     text: str
@@ -35,6 +36,7 @@ class Labelled:
     line: int
     asked: str = ""
     so_far: Level = Level.NONE
+    before: tuple[str, ...] = ()
 
     @property
     def memory(self) -> Memory:
@@ -74,6 +76,9 @@ def _row(path: Path, number: int, line: str) -> Labelled:
     categories = entry.get("categories", [])
     if not isinstance(categories, list):
         raise LabelError(f"{where}: “categories” is not a list. Remedy: write a list, [] for none.")
+    before = entry.get("before", [])
+    if not isinstance(before, list) or not all(isinstance(each, str) and each.strip() for each in before):
+        raise LabelError(f'{where}: “before” is not a list of messages. Remedy: write ["…", "…"].')
     return Labelled(
         text=text,
         level=_value(where, "level", entry.get("level"), Level),
@@ -84,6 +89,7 @@ def _row(path: Path, number: int, line: str) -> Labelled:
         line=number,
         asked=_word(where, "asked", entry.get("asked", "")),
         so_far=_value(where, "so_far", entry.get("so_far", Level.NONE.value), Level),
+        before=tuple(before),
     )
 
 

@@ -57,6 +57,8 @@ class Thresholds:
         short: high or above, of a message of few words: "i have to go now" can be anything.
         answer: high or above, of a message read together with the question it answers.
         answer_immediate: immediate, where ``answer`` is reached too.
+        joined: high or above, of a message read together with those sent just before it.
+        joined_immediate: immediate, where ``joined`` is reached too.
         unsure: the bot asks, where the chance of high or above is at least this and below the others.
     """
 
@@ -70,7 +72,13 @@ class Thresholds:
     short: float
     answer: float
     answer_immediate: float
+    joined: float
+    joined_immediate: float
     unsure: float
+
+    def of_several(self) -> Thresholds:
+        """The thresholds for messages that are read together."""
+        return replace(self, high=self.joined, short=self.joined, immediate=self.joined_immediate)
 
 
 @dataclass(frozen=True)
@@ -102,6 +110,11 @@ class Reading:
 
     parts: tuple[Part, ...]
     answers: bool = False
+
+    def out_of_context(self) -> Reading:
+        """The same, the whole of it taken for a part: of a thought that is sent in several messages."""
+        parts = tuple(replace(p, window=replace(p.window, whole=False)) for p in self.parts)
+        return replace(self, parts=parts)
 
     @cached_property
     def about(self) -> About | None:

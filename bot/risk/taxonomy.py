@@ -111,6 +111,7 @@ class Finding:
 
     ``signs`` names the signs of neglect in it (``data/risk/signs.yml``). ``unsure`` is set where the message
     may tell of significant harm and may not: the bot then asks one plain question instead of guessing.
+    ``asked`` is the question of the bot's that it was read together with, if any.
     """
 
     level: Level = Level.NONE
@@ -119,6 +120,7 @@ class Finding:
     evidence: tuple[Evidence, ...] = ()
     signs: tuple[str, ...] = ()
     unsure: bool = False
+    asked: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The finding as plain JSON values; :meth:`from_dict` reads it back."""
@@ -140,6 +142,7 @@ class Finding:
             ],
             "signs": list(self.signs),
             "unsure": self.unsure,
+            "asked": self.asked,
         }
 
     @classmethod
@@ -167,6 +170,7 @@ class Finding:
             ),
             signs=tuple(data.get("signs", ())),
             unsure=bool(data.get("unsure", False)),
+            asked=data.get("asked"),
         )
 
 
@@ -181,7 +185,9 @@ class Memory:
     ``level`` only rises. ``about`` is the last speaker's relation that was told outright (or chosen
     at the door). ``asked`` names the question the bot asked last (for instance ``danger_now``), so
     that "yes" can be read in its place. ``signs`` are the signs of neglect named so far; ``days`` holds,
-    for each kind of worry, the days (ISO dates) on which it came up.
+    for each kind of worry, the days (ISO dates) on which it came up. ``just_said`` is what the person sent
+    just before the message that is assessed, and ``just_told`` the level it was found to have: neither is
+    kept (:mod:`bot.risk.pieces`).
     """
 
     level: Level = Level.NONE
@@ -190,6 +196,8 @@ class Memory:
     asked: str | None = None
     signs: frozenset[str] = field(default_factory=frozenset)
     days: Mapping[Category, tuple[str, ...]] = field(default_factory=dict)
+    just_said: str = ""
+    just_told: Level = Level.NONE
 
     @property
     def rising(self) -> bool:
@@ -222,6 +230,8 @@ class Memory:
             "asked": self.asked,
             "signs": sorted(self.signs),
             "days": {category.value: list(dates) for category, dates in self.days.items()},
+            "just_said": self.just_said,
+            "just_told": self.just_told.value,
         }
 
     @classmethod
@@ -238,4 +248,6 @@ class Memory:
             asked=data.get("asked"),
             signs=frozenset(data.get("signs", ())),
             days={Category(c): tuple(dates) for c, dates in (data.get("days") or {}).items()},
+            just_said=str(data.get("just_said") or ""),
+            just_told=Level(data.get("just_told", "none")),
         )

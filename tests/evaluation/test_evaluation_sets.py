@@ -23,12 +23,14 @@ HELD_OUT = HERE / "heldout.jsonl"
 FRESH = HERE / "fresh.jsonl"
 #: Answers to the bot's questions, each with its question.
 ANSWERS = HERE / "answers.jsonl"
+#: Thoughts sent in several messages; the labels are of all of it.
+PIECES = HERE / "pieces.jsonl"
 NAMED = sorted((HERE / "named").glob("*.jsonl"))
 #: Shares of shared pairs of words from which on two messages count as the same.
 TOO_CLOSE = 0.8
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def _report(path: Path) -> Report:
     return evaluate_file(path)
 
@@ -61,7 +63,7 @@ def _near_duplicates(path: Path) -> list[str]:
     training, by_pair = _training()
     found = []
     for row in read_labelled(path):
-        ours = _pairs(row.text)
+        ours = _pairs(" ".join((*row.before, row.text)))
         shared: dict[int, int] = defaultdict(int)
         for pair in ours:
             for number in by_pair.get(pair, ()):
@@ -75,7 +77,7 @@ def _near_duplicates(path: Path) -> list[str]:
 
 # The first of them reads every training message: two minutes with nothing beside it.
 @pytest.mark.timeout(540)
-@pytest.mark.parametrize("path", [HELD_OUT, FRESH, ANSWERS, *NAMED], ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [HELD_OUT, FRESH, ANSWERS, PIECES, *NAMED], ids=lambda path: path.stem)
 def test_no_evaluation_message_was_trained_on(path: Path) -> None:
     assert _near_duplicates(path) == []
 
@@ -128,6 +130,11 @@ def test_a_disclosure_is_heard_after_any_question() -> None:
 def test_the_answers_are_to_every_question_that_is_read_with_its_answer() -> None:
     rows = [o.row for o in _report(ANSWERS).outcomes]
     assert len(rows) >= 400 and {row.asked for row in rows} == set(default_detector().data.questions)
+
+
+def test_the_thoughts_in_pieces_are_of_every_level_and_all_in_several_messages() -> None:
+    rows = [o.row for o in _report(PIECES).outcomes]
+    assert len(rows) >= 300 and len({row.level for row in rows}) == 4 and all(row.before for row in rows)
 
 
 def test_every_disclosure_of_the_bbc_prompts_is_heard() -> None:

@@ -6,6 +6,8 @@ import asyncio
 from datetime import datetime, timezone
 
 import pytest
+import sqlalchemy
+import time_machine
 
 from bot import handover, transcript
 from bot.bootstrap import Core
@@ -20,6 +22,7 @@ from bot.conversation import (
     give_code,
     own_words,
 )
+from bot.conversation.said import PAUSE
 from bot.doors import UnknownSpeaker
 from bot.floor import read_answer
 from bot.messages import MAX_TEXT, Channel, InboundMessage, Kind, Sender
@@ -492,4 +495,59 @@ async def test_an_answer_to_a_worker_is_not_an_answer_to_the_bots_last_question(
         handover.accept(uow, uow.open_handover_of(chat).id, worker, core.now())
         uow.commit()
     await conversations.take_turn(message(chat, "no", "m2"))
+    assert open_case(core, chat).level == "high"
+
+
+PIECES = ("my step dad", "when mums at work", "gets in", "my bed")
+
+
+async def test_a_thought_sent_in_pieces_reaches_a_person(conversations, core, chat, dialogue) -> None:
+    assert not any(detector.assess(piece).level.needs_person for piece in PIECES)
+    for number, piece in enumerate(PIECES):
+        await conversations.take_turn(message(chat, piece, f"p{number}"))
+    assert open_case(core, chat).level == "high"
+    with core.store.read() as uow:
+        kept = uow.conversation(chat).memory
+    assert kept["just_said"] == "" and kept["level"] == "high"
+
+
+class Noted:
+    """Reads nothing, and keeps what was said before each message."""
+
+    def __init__(self) -> None:
+        self.before: list[str] = []
+
+    def __call__(self, text: str, memory: Memory) -> Finding:
+        self.before.append(memory.just_said)
+        return Finding(asked=memory.asked if memory.asked == "safe_now" else None)
+
+
+async def test_what_counts_as_sent_just_before(core, dialogue) -> None:
+    noted = Noted()
+    conversations = Conversations(core, dialogue, noted, Changes(core.store))
+    with time_machine.travel(NOON, tick=False) as clock:
+        chat = (await conversations.start_web()).conversation_id
+        await conversations.take_turn(message(chat, "my dad", "1"))
+        await conversations.take_turn(message(chat, "always", "2"))
+        await conversations.take_turn(message(chat, "my dadd", "3", kind=Kind.EDIT))
+        await conversations.take_turn(message(chat, "after an edit", "4"))
+        clock.shift(PAUSE.total_seconds() + 1)
+        await conversations.take_turn(message(chat, "much later", "5"))
+        dialogue.replies = [{"text": "Are you safe?", "custom": {"earshot": {"asked": "safe_now"}}}]
+        await conversations.take_turn(message(chat, "soon after", "6"))
+        dialogue.replies = [{"text": "Tell me more?", "custom": {"earshot": {"asked": "worry"}}}]
+        await conversations.take_turn(message(chat, "an answer", "7"))
+        await conversations.take_turn(message(chat, "after an answer", "8"))
+        await conversations.take_turn(message(chat, "and more", "9"))
+    expected = ["", "my dad", "", "", "", "much later", "much later soon after", "", "after an answer"]
+    assert noted.before == expected
+
+
+async def test_a_message_before_that_no_key_opens_does_not_keep_the_next_from_being_read(
+    conversations, core, chat
+) -> None:
+    await conversations.take_turn(message(chat, "hello there", "1"))
+    with core.store.engine.begin() as connection:
+        connection.execute(sqlalchemy.text("UPDATE message SET finding = 'not sealed' WHERE sender = 'you'"))
+    await conversations.take_turn(message(chat, DISCLOSURE, "2"))
     assert open_case(core, chat).level == "high"

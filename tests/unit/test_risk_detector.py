@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from bot.content import Content
 from bot.risk.census import FACTORS, SUGGESTED, suggest
 from bot.risk.detector import DATA_DIR, Detector, assess, default_detector
+from bot.risk.pieces import MOST_MESSAGES, MOST_WORDS, in_the_light_of
 from bot.risk.taxonomy import About, Category, Finding, Level, Memory
 
 DETECTOR = Detector.load()
@@ -243,6 +245,94 @@ def test_he_did_it_again_after_a_disclosure_is_high() -> None:
 def test_someone_outside_after_a_disclosure_is_immediate() -> None:
     assert DETECTOR.assess("he is outside", SERIOUS).level is Level.IMMEDIATE
     assert DETECTOR.assess("he is outside").level is Level.NONE
+
+
+def sent(*messages: str, memory: Memory = Memory()) -> list[Finding]:
+    """What is found in messages of one person that come one after the other."""
+    findings: list[Finding] = []
+    for text in messages:
+        before = [(earlier, found.level) for earlier, found in zip(messages, findings, strict=False)]
+        findings.append(DETECTOR.assess(text, in_the_light_of(memory, before, text)))
+        memory = memory.after(findings[-1], MONDAY)
+    return findings
+
+
+@pytest.mark.parametrize(
+    ("messages", "level", "category", "about"),
+    [
+        (
+            ("so basically", "my step dad", "when mums at work", "gets in", "my bed"),
+            Level.HIGH, Category.SEXUAL_ABUSE, About.SELF,
+        ),
+        (("my friend", "is cutting", "herself"), Level.HIGH, Category.SELF_HARM, About.FRIEND),
+        (
+            ("hi", "my mate", "she said shes gonna", "take all her nans tablets", "tonight"),
+            Level.IMMEDIATE, Category.SUICIDE, About.FRIEND,
+        ),
+        (("hes got a", "knife", "hes at", "my door"), Level.IMMEDIATE, None, About.SELF),
+    ],
+)  # fmt: skip
+def test_a_thought_in_several_messages_is_read_as_one(messages, level, category, about) -> None:
+    findings = sent(*messages)
+    most = max(findings, key=lambda finding: finding.level.rank)
+    assert most.level is level and most.about is about
+    assert category is None or category in most.categories
+    assert all(finding.level < level for finding in findings[:1]), "the first words alone tell less"
+    for text, finding in zip(messages, findings, strict=True):
+        assert all(text[e.start : e.end] == e.words and e.words for e in finding.evidence)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        ("i like", "football", "and my dog"),
+        ("mum will", "kill me", "when she sees my report lol"),
+        ("who", "reads this", "is it", "private"),
+        ("hi", "can u help", "with", "my maths homework"),
+    ],
+)
+def test_ordinary_talk_in_several_messages_is_nothing(messages) -> None:
+    assert not any(finding.level.needs_person for finding in sent(*messages))
+
+
+def test_what_comes_after_a_disclosure_is_not_the_disclosure_again() -> None:
+    told, thanks, asked, worse = sent(
+        "my stepdad hurts me", "ok thanks", "can i go now", "hes coming up the stairs with a knife"
+    )
+    assert told.level is Level.HIGH and thanks.level is asked.level is Level.NONE
+    assert worse.level is Level.IMMEDIATE
+
+
+def test_an_answer_is_read_with_its_question_and_not_with_what_was_said_before_it() -> None:
+    memory = in_the_light_of(Memory(asked="danger_now"), [("my mum hits", Level.NONE)], "me")
+    answer = DETECTOR.assess("me", memory)
+    assert answer == DETECTOR.assess("me", Memory(asked="danger_now"))
+    assert answer.asked == "danger_now" and DETECTOR.assess("me").asked is None
+    # "Tell me more" is no question to read an answer with.
+    told = DETECTOR.assess("me", replace(memory, asked="worry"))
+    assert told.asked is None and told.level is Level.HIGH
+
+
+def test_only_so_much_is_read_together() -> None:
+    words = [(f"word{n}", Level.NONE) for n in range(9)]
+    memory = in_the_light_of(Memory(), words, "end")
+    assert memory.just_said == " ".join(text for text, _ in words[-MOST_MESSAGES:])
+    long = [("far " * MOST_WORDS, Level.HIGH), ("near by", Level.CONCERN)]
+    near = in_the_light_of(Memory(), long, "end")
+    assert (near.just_said, near.just_told) == ("near by", Level.CONCERN)
+    assert in_the_light_of(Memory(), long, "end " * MOST_WORDS) == Memory()
+
+
+def test_what_was_just_said_goes_to_the_dialogue_and_is_not_kept() -> None:
+    memory = in_the_light_of(SERIOUS, [("my stepdad", Level.NONE)], "hurts me")
+    assert Memory.from_dict(memory.to_dict()) == memory
+    assert memory.after(DETECTOR.assess("hurts me", memory), MONDAY).just_said == ""
+
+
+@given(st.sampled_from(DISCLOSURES), st.lists(st.sampled_from(_BEFORE), min_size=1, max_size=3))
+@settings(max_examples=300, deadline=None)
+def test_small_talk_sent_before_never_lowers_what_a_phrase_knows(text: str, before: list[str]) -> None:
+    assert sent(*before, text)[-1].level >= PHRASES.assess(text).level
 
 
 def test_a_parent_stays_a_parent_when_words_do_not_say() -> None:

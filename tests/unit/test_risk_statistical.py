@@ -42,6 +42,8 @@ AT = Thresholds(
     short=0.5,
     answer=0.4,
     answer_immediate=0.6,
+    joined=0.6,
+    joined_immediate=0.4,
     unsure=0.3,
 )
 
@@ -357,6 +359,8 @@ def _file(tmp_path: Path, *rows: object) -> Path:
         ({"text": "hello", "level": "none", "categories": ["hunger"]}, "line 2: “categories” is 'hunger'"),
         ({"text": "hello", "level": "none", "categories": "neglect"}, "line 2: “categories” is not a list"),
         ({"text": "hello", "level": "none", "about": "cat"}, "line 2: “about” is 'cat'"),
+        ({"text": "hello", "level": "none", "before": "hi"}, "line 2: “before” is not a list"),
+        ({"text": "hello", "level": "none", "before": ["hi", " "]}, "line 2: “before” is not a list"),
         ([1], "line 2: not a JSON object"),
     ],
 )
@@ -401,8 +405,17 @@ def test_a_concern_that_is_escalated_counts_as_a_miss() -> None:
     assert report.figures()["over-escalation"] == Share(0, 0)
 
 
+def test_a_burst_is_measured_by_the_most_it_told_at_any_time(tmp_path: Path) -> None:
+    told = {"before": ["my stepdad hurts me"], "text": "ok thanks", "level": "high"}
+    pieces = {"before": ["my step dad", "when mums at work", "gets in"], "text": "my bed", "level": "high"}
+    report = evaluate_file(_file(tmp_path, told, pieces, {"text": "ok thanks", "level": "none"}))
+    assert [o.finding.level for o in report.outcomes] == [Level.HIGH, Level.HIGH, Level.NONE]
+    assert report.groups()["sent"]["in several messages"]["sensitivity"].total == 2
+    assert report.to_dict()["rows"][1]["before"] == pieces["before"]
+
+
 def test_the_rasa_component_and_the_gateway_find_the_same() -> None:
-    from rasa.shared.nlu.constants import TEXT
+    from rasa.shared.nlu.constants import METADATA, TEXT
     from rasa.shared.nlu.training_data.message import Message as RasaMessage
 
     from bot.risk.component import RISK, RiskGuard
@@ -413,6 +426,11 @@ def test_the_rasa_component_and_the_gateway_find_the_same() -> None:
     for text in texts:
         (message,) = guard.process([RasaMessage({TEXT: text})])
         assert message.get(RISK) == assess(text).to_dict()
+    memory = Memory(just_said="my step dad when mums at work gets in")
+    (message,) = guard.process(
+        [RasaMessage({TEXT: "my bed", METADATA: {"earshot": {"memory": memory.to_dict()}}})]
+    )
+    assert message.get(RISK) == assess("my bed", memory).to_dict() and message.get(RISK)["level"] == "high"
 
 
 def test_whom_it_is_about_is_taken_from_the_encoder_only_where_words_are_silent() -> None:

@@ -35,6 +35,8 @@ _CATEGORY = 0.05
 _SHORT = (0.55, 0.62, 0.7, 0.8, 0.9)
 _ANSWER = (0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 _ANSWER_IMMEDIATE = (0.3, 0.4, 0.5, 0.6, 0.7)
+#: Of messages sent one after the other; what else was tried: docs/risk_model_card.md.
+_JOINED, _JOINED_IMMEDIATE = 0.6, 0.4
 _UNSURE = 0.3
 
 
@@ -97,7 +99,21 @@ def figures(cases: Sequence[Case], at: Thresholds) -> dict[str, float]:
 
 def choose(cases: Sequence[Case]) -> tuple[Thresholds, dict[str, float]]:
     """The thresholds of least cost on these cases, and the figures of those that are no answers."""
-    base = Thresholds(0.5, 0.95, 0.3, _ABOVE, _CONCERN, _GUARDED, _CATEGORY, 0.75, 0.4, 0.4, _UNSURE)
+    base = Thresholds(
+        0.5,
+        0.95,
+        0.3,
+        _ABOVE,
+        _CONCERN,
+        _GUARDED,
+        _CATEGORY,
+        0.75,
+        0.4,
+        0.4,
+        _JOINED,
+        _JOINED_IMMEDIATE,
+        _UNSURE,
+    )
     # One after the other: where a person comes, the same of one sentence alone, where 999 is said first.
     steps: tuple[Callable[[Thresholds], list[Thresholds]], ...] = (
         lambda at: [replace(at, high=high, short=short) for high, short in product(_HIGH, _SHORT)],

@@ -1,0 +1,69 @@
+"""A thought that was sent in several messages: "my stepdad", "comes in my room", "and touches me".
+
+What a person sent just before belongs to what they send now. Each message is read by itself, as ever, and
+once more together with those before it (:attr:`bot.risk.taxonomy.Memory.just_said`), which counts where it
+tells more than they had told. How much that finds is in docs/risk_model_card.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from bot.risk.taxonomy import Evidence, Level, Memory
+
+__all__ = ["MOST_MESSAGES", "MOST_WORDS", "SHORT", "in_the_light_of", "joined", "news"]
+
+#: At most so many earlier messages are read with one.
+MOST_MESSAGES = 5
+#: At most so many words are read together, as typed: under what the encoder reads at once.
+MOST_WORDS = 60
+#: After other messages one of up to so many words is taken for a piece: by itself it is out of its context.
+SHORT = 6
+
+
+def in_the_light_of(memory: Memory, before: Sequence[tuple[str, Level]], text: str) -> Memory:
+    """The memory with what was sent just before a message, as much of it as is read together with it.
+
+    Args:
+        memory: what the conversation has shown.
+        before: the messages sent just before, oldest first, each with the level it was found to have.
+        text: the message that is to be read.
+    """
+    room = MOST_WORDS - len(text.split())
+    taken: list[tuple[str, Level]] = []
+    for earlier, level in reversed(before[-MOST_MESSAGES:]):
+        room -= len(earlier.split())
+        if room < 0:
+            break
+        taken.insert(0, (earlier, level))
+    return replace(
+        memory,
+        just_said=" ".join(earlier for earlier, _ in taken),
+        just_told=max((level for _, level in taken), default=Level.NONE),
+    )
+
+
+def joined(text: str, memory: Memory) -> tuple[str, int]:
+    """The message after what was sent just before, and where it begins there."""
+    return f"{memory.just_said} {text}", len(memory.just_said) + 1
+
+
+def news(found: Iterable[Evidence], begins: int, text: str, told: Level) -> list[Evidence]:
+    """Of what was found in messages read together, what the last of them brought.
+
+    Evidence that ends before the last message began is theirs, and what is no higher than what they had told
+    already is known: "ok thanks" after a disclosure tells of nothing.
+
+    Args:
+        found: evidence of the messages read together.
+        begins: where the last message begins among them.
+        text: that message, as typed; offsets and words of the evidence become those of its part in it.
+        told: what the messages before it had told.
+    """
+    brought = []
+    for item in found:
+        if item.end > begins and item.level > told:
+            start, end = max(item.start - begins, 0), max(item.end - begins, 0)
+            brought.append(replace(item, words=text[start:end], start=start, end=end))
+    return brought
