@@ -19,7 +19,7 @@ from bot.risk.context import ContextLayer
 from bot.risk.families import RiskData, RiskDataError, load
 from bot.risk.matching import Message
 from bot.risk.phrase_layer import PhraseLayer
-from bot.risk.pieces import SHORT, joined, news
+from bot.risk.pieces import SHORT, PieceReader, joined, news
 from bot.risk.relation import RelationReader
 from bot.risk.signs import SignReader
 from bot.risk.statistical_layer import StatisticalLayer
@@ -52,6 +52,7 @@ class Detector:
         self._layers = tuple(layers)
         self._relations = relations
         self._signs = SignReader(data)
+        self._pieces = PieceReader(data)
         self._model = model
 
     @classmethod
@@ -98,9 +99,7 @@ class Detector:
         Never fails, whatever the text holds.
         """
         message = self._message(text)
-        asked = memory.asked if memory.asked in self.data.questions else None
-        # An answer is read with its question instead.
-        continues = bool(memory.just_said) and not asked
+        continues = self._pieces.continues(message, memory)
         seen = self._read(message, memory, piece=continues and len(message.words) <= SHORT)
         evidence, unsure = seen.evidence, seen.unsure
         if continues:
@@ -119,7 +118,7 @@ class Detector:
             evidence=tuple(evidence),
             signs=self._signs.named(seen.message) if _tells_of_neglect(evidence) else (),
             unsure=unsure and not level.needs_person,
-            asked=asked,
+            asked=memory.asked if memory.asked in self.data.questions else None,
         )
 
     def _message(self, text: str) -> Message:

@@ -131,7 +131,8 @@ class Sign:
 class RiskData:
     """Everything that phrases and memory work from.
 
-    ``questions`` holds the questions of the bot, by name, as the encoder reads them before their answers.
+    ``questions`` holds the questions of the bot, by name, as the encoder reads them before their answers,
+    ``to_the_bot`` what is said to the bot and continues no thought that was sent before it.
     """
 
     normaliser: Normaliser
@@ -140,6 +141,7 @@ class RiskData:
     relations: tuple[Relation, ...]
     answers: tuple[Answer, ...]
     questions: Mapping[str, str]
+    to_the_bot: tuple[Phrase, ...]
     signs: tuple[Sign, ...]
     first_person: frozenset[str]
     negators: frozenset[str]
@@ -178,6 +180,7 @@ def load(data_dir: Path) -> RiskData:
             )  # fmt: skip
     path, harmless = contents[HARMLESS]
     about_path, about = contents[ABOUT]
+    answers_path, answers = contents[ANSWERS]
     return RiskData(
         normaliser=normaliser,
         families=families,
@@ -185,6 +188,7 @@ def load(data_dir: Path) -> RiskData:
         relations=tuple(reader.relations(about_path, about)),
         answers=tuple(reader.answers(*contents[ANSWERS])),
         questions=reader.questions(*contents[ANSWERS]),
+        to_the_bot=reader.phrases(answers_path, "to_the_bot", answers.get("to_the_bot")),
         signs=tuple(reader.signs(*contents[SIGNS])),
         first_person=reader.plain(about_path, "first_person", about),
         negators=reader.plain(path, "negators", harmless),

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from bot.risk.families import RiskData
+from bot.risk.matching import Message, PhraseIndex
 from bot.risk.taxonomy import Evidence, Level, Memory
 
-__all__ = ["MOST_MESSAGES", "MOST_WORDS", "SHORT", "in_the_light_of", "joined", "news"]
+__all__ = ["MOST_MESSAGES", "MOST_WORDS", "SHORT", "PieceReader", "in_the_light_of", "joined", "news"]
 
 #: At most so many earlier messages are read with one.
 MOST_MESSAGES = 5
@@ -20,6 +22,23 @@ MOST_MESSAGES = 5
 MOST_WORDS = 60
 #: After other messages one of up to so many words is taken for a piece: by itself it is out of its context.
 SHORT = 6
+#: Questions of the bot's that leave a person telling: none, and "tell me more". Others are answered.
+_LEAVES_TELLING = frozenset({None, "worry"})
+
+
+class PieceReader:
+    """Tells what goes on with a thought from what is said to the bot."""
+
+    def __init__(self, data: RiskData) -> None:
+        entries = [("to the bot", phrase) for phrase in data.to_the_bot]
+        self._to_the_bot: PhraseIndex[str] = PhraseIndex(entries, data.negators)
+
+    def continues(self, message: Message, memory: Memory) -> bool:
+        """Whether a message may continue what the person sent just before, of which the memory knows."""
+        if not memory.just_said or memory.asked not in _LEAVES_TELLING:
+            return False
+        spans = (span for found in self._to_the_bot.find(message).values() for span in found)
+        return not any(span.start == 0 and span.end == len(message.words) for span in spans)
 
 
 def in_the_light_of(memory: Memory, before: Sequence[tuple[str, Level]], text: str) -> Memory:

@@ -313,6 +313,25 @@ def test_an_answer_is_read_with_its_question_and_not_with_what_was_said_before_i
     assert told.asked is None and told.level is Level.HIGH
 
 
+@pytest.mark.parametrize(
+    ("before", "text"),
+    [
+        ("my son is 8 and wont behave", "yes please"),
+        ("i promised not to tell", "i want to leave now"),
+        ("i dont know how to say it", "stop"),
+        ("i promised not to tell i dont even know if its a problem", "can we stop this"),
+    ],
+)
+def test_what_is_said_to_the_bot_continues_nothing(before: str, text: str) -> None:
+    assert sent(before, text)[-1] == DETECTOR.assess(text)
+
+
+@pytest.mark.parametrize("asked", ["offer_help", "consent", "offer_adult"])
+def test_after_an_offer_a_message_answers_it(asked: str) -> None:
+    memory = in_the_light_of(Memory(asked=asked), [("my mum hits", Level.NONE)], "me")
+    assert DETECTOR.assess("me", memory).level is Level.NONE
+
+
 def test_only_so_much_is_read_together() -> None:
     words = [(f"word{n}", Level.NONE) for n in range(9)]
     memory = in_the_light_of(Memory(), words, "end")

@@ -183,6 +183,8 @@ def test_every_question_that_answers_are_read_after_is_asked() -> None:
         ("level: none", "level: nothing", "nothing"),
         ("questions:\n", "question:\n", "questions"),
         ("safe_now: are you", "safe_now: []\n  other: are you", "questions"),
+        ("to_the_bot:\n", "to_bot:\n", "to_the_bot"),
+        ("  - not really\n", "  - <nobody>\n", "<nobody>"),
     ],
 )
 def test_broken_answers_name_file_and_remedy_and_nothing_loads(
