@@ -207,18 +207,19 @@ def test_a_server_restarted_in_the_midst_of_a_chat_loses_and_doubles_nothing(
     page: Page, gateway: Gateway
 ) -> None:
     opened(page)
-    write(page, "before")
+    # Read as one thought these must be harmless: a disclosure would be answered with other words.
+    write(page, "i like football")
     expect(bubbles(page).last).to_have_text("Tell me more.")
     gateway.stop()
-    write(page, "while it is away")
-    write(page, "and again")
+    write(page, "my team is rovers")
+    write(page, "we won on saturday")
     expect(page.locator("[data-state=late]")).to_have_count(2)
     expect(page.locator("#notice")).to_contain_text("No connection just now")
     gateway.start()
     expect(page.locator("[data-state=late]")).to_have_count(0, timeout=40_000)
-    expect(own(page)).to_have_text(["before", "while it is away", "and again"])
-    assert gateway.said() == ["before", "while it is away", "and again"]
-    write(page, "after")
+    expect(own(page)).to_have_text(["i like football", "my team is rovers", "we won on saturday"])
+    assert gateway.said() == ["i like football", "my team is rovers", "we won on saturday"]
+    write(page, "two nil")
     expect(page.locator("#log .message").last).to_contain_text("Tell me more.")
     assert len(set(page.locator("#log .message").evaluate_all("all => all.map(e => e.dataset.id)"))) == (
         page.locator("#log .message").count()
