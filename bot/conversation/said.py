@@ -9,7 +9,6 @@ import structlog
 from bot.codes import HIDDEN, new_code, normal_code
 from bot.conversation.contract import NoSuchConversation
 from bot.messages import Kind, Sender
-from bot.risk.pieces import MOST_MESSAGES
 from bot.risk.taxonomy import About, Finding, Level
 from bot.store.encryption import CannotDecrypt
 from bot.store.models import Conversation, Message
@@ -57,7 +56,7 @@ def just_before(uow: UnitOfWork, message: Message) -> list[tuple[str, Level]]:
             finding = Finding.from_dict(earlier.finding) if earlier.finding else None
             typed = earlier.kind == Kind.TEXT.value and earlier.text and earlier.text != HIDDEN
             paused = last.created_at - earlier.created_at > PAUSE
-            if not typed or paused or finding is None or finding.asked or len(found) == MOST_MESSAGES:
+            if not typed or paused or finding is None or finding.asked:
                 break
             found.insert(0, (earlier.text, finding.level))
             last = earlier

@@ -23,7 +23,7 @@ The rule:
    context: "kill me" is the middle of something.
 9. The highest level of all evidence is the message's.
 10. Where that is below ``high`` and the encoder's chance of it is not small, it is undecided: the bot asks
-   one plain question (:func:`undecided`).
+    one plain question (:func:`undecided`).
 """
 
 from __future__ import annotations

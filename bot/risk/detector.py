@@ -103,10 +103,9 @@ class Detector:
         seen = self._read(message, memory, piece=continues and len(message.words) <= SHORT)
         evidence, unsure = seen.evidence, seen.unsure
         if continues:
-            together, begins = joined(text, memory)
-            of_all = self._read(self._message(together), memory, together=True)
+            of_all = self._read(self._message(joined(text, memory)), memory, together=True)
             unsure = of_all.unsure
-            if brought := news(of_all.evidence, begins, text, memory.just_told):
+            if brought := news(of_all.evidence, text, memory):
                 known = {(e.layer, e.family, e.level) for e in evidence}
                 more = [e for e in brought if (e.layer, e.family, e.level) not in known]
                 seen, evidence = of_all, _in_order([*evidence, *more])

@@ -172,11 +172,10 @@ def finding_of(row: Labelled, detector: Detector) -> Finding:
     """The most serious finding of a message and those sent just before it, each read when it was sent."""
     findings: list[Finding] = []
     memory, sent = row.memory, (*row.before, row.text)
-    for number, text in enumerate(sent):
+    for text in sent:
         before = [(earlier, found.level) for earlier, found in zip(sent, findings, strict=False)]
         findings.append(detector.assess(text, in_the_light_of(memory, before, text)))
-        if number < len(row.before):
-            memory = memory.after(findings[-1], date.today())
+        memory = memory.after(findings[-1], date.today())
     return max(reversed(findings), key=lambda finding: finding.level.rank)
 
 

@@ -63,26 +63,26 @@ def in_the_light_of(memory: Memory, before: Sequence[tuple[str, Level]], text: s
     )
 
 
-def joined(text: str, memory: Memory) -> tuple[str, int]:
-    """The message after what was sent just before, and where it begins there."""
-    return f"{memory.just_said} {text}", len(memory.just_said) + 1
+def joined(text: str, memory: Memory) -> str:
+    """The message after what was sent just before."""
+    return f"{memory.just_said} {text}"
 
 
-def news(found: Iterable[Evidence], begins: int, text: str, told: Level) -> list[Evidence]:
-    """Of what was found in messages read together, what the last of them brought.
+def news(found: Iterable[Evidence], text: str, memory: Memory) -> list[Evidence]:
+    """Of what was found in messages read together (:func:`joined`), what the last of them brought.
 
     Evidence that ends before the last message began is theirs, and what is no higher than what they had told
     already is known: "ok thanks" after a disclosure tells of nothing.
 
     Args:
         found: evidence of the messages read together.
-        begins: where the last message begins among them.
-        text: that message, as typed; offsets and words of the evidence become those of its part in it.
-        told: what the messages before it had told.
+        text: the last of them, as typed; offsets and words of the evidence become those of its part in it.
+        memory: with what was sent before it.
     """
+    begins = len(joined("", memory))
     brought = []
     for item in found:
-        if item.end > begins and item.level > told:
-            start, end = max(item.start - begins, 0), max(item.end - begins, 0)
+        if item.end > begins and item.level > memory.just_told:
+            start, end = max(item.start - begins, 0), item.end - begins
             brought.append(replace(item, words=text[start:end], start=start, end=end))
     return brought

@@ -100,20 +100,10 @@ def figures(cases: Sequence[Case], at: Thresholds) -> dict[str, float]:
 def choose(cases: Sequence[Case]) -> tuple[Thresholds, dict[str, float]]:
     """The thresholds of least cost on these cases, and the figures of those that are no answers."""
     base = Thresholds(
-        0.5,
-        0.95,
-        0.3,
-        _ABOVE,
-        _CONCERN,
-        _GUARDED,
-        _CATEGORY,
-        0.75,
-        0.4,
-        0.4,
-        _JOINED,
-        _JOINED_IMMEDIATE,
-        _UNSURE,
-    )
+        high=0.5, part=0.95, immediate=0.3, above=_ABOVE, concern=_CONCERN, guarded=_GUARDED,
+        category=_CATEGORY, short=0.75, answer=0.4, answer_immediate=0.4, joined=_JOINED,
+        joined_immediate=_JOINED_IMMEDIATE, unsure=_UNSURE,
+    )  # fmt: skip
     # One after the other: where a person comes, the same of one sentence alone, where 999 is said first.
     steps: tuple[Callable[[Thresholds], list[Thresholds]], ...] = (
         lambda at: [replace(at, high=high, short=short) for high, short in product(_HIGH, _SHORT)],
