@@ -19,7 +19,9 @@ from bot.passing_on import draft_of, keep_draft
 from bot.store.uow import UnitOfWork
 
 #: Intents under which people tell something. "hi" and "who reads this?" are not part of a message.
-TELLING = frozenset({"worry", "nlu_fallback", "correction", "not_sure_its_a_problem", "promised_not_to_tell"})
+TELLING = frozenset(
+    {"worry", "nlu_fallback", "piece", "correction", "not_sure_its_a_problem", "promised_not_to_tell"}
+)
 #: What they want of Earshot is no part of what they tell, even where the detector heard a worry in it.
 WANTING = frozenset(
     "pass_on_words choose_safe_adult choose_place talk_to_person help_me_tell add_words change_words "

@@ -13,6 +13,7 @@ from actions._form_answers import RequestForm, answer, ask_consent, consent, fil
 from actions._forms import forget_answers, typed_words
 from actions._place import unsaid_postcode
 from actions._topics import topic_of
+from actions._unclear import answer_unclear
 from actions.worry import hear_worry
 from bot import conversation, handover
 from bot.bootstrap import core
@@ -61,6 +62,21 @@ class ActionHearParent(Action):
         dispatcher.utter_message(response=response)
         about = door or _turns.OWN_CHILD
         return [SlotSet("about", about), SlotSet("asked", "worry" if said == "cant_cope" else "offer_help")]
+
+
+class ActionContactWish(Action):
+    """Answers an adult who says how to be reached. A child's "at lunch" is part of what they tell."""
+
+    def name(self) -> str:
+        return "action_contact_wish"
+
+    def run(self, dispatcher: CollectingDispatcher, tracker: Tracker, domain: dict) -> list[EventType]:
+        door = tracker.get_slot("about")
+        telling = door not in _turns.ADULT_SPEAKERS and (door or _turns.memory(tracker).just_said)
+        if telling and not _turns.pressed(tracker):
+            return answer_unclear(dispatcher, tracker, self.name())
+        dispatcher.utter_message(response="utter_contact_wish_adult")
+        return [SlotSet("asked", "nothing")]
 
 
 class ValidateEarlyHelpForm(RequestForm):

@@ -19,7 +19,7 @@ from bot.risk.context import ContextLayer
 from bot.risk.families import RiskData, RiskDataError, load
 from bot.risk.matching import Message
 from bot.risk.phrase_layer import PhraseLayer
-from bot.risk.pieces import SHORT, PieceReader, joined, news
+from bot.risk.pieces import PieceReader, joined, news
 from bot.risk.relation import RelationReader
 from bot.risk.signs import SignReader
 from bot.risk.statistical_layer import StatisticalLayer
@@ -100,7 +100,7 @@ class Detector:
         """
         message = self._message(text)
         continues = self._pieces.continues(message, memory)
-        seen = self._read(message, memory, piece=continues and len(message.words) <= SHORT)
+        seen = self._read(message, memory, piece=continues and self._pieces.is_short(message))
         evidence, unsure = seen.evidence, seen.unsure
         if continues:
             of_all = self._read(self._message(joined(text, memory)), memory, together=True)
@@ -119,6 +119,11 @@ class Detector:
             unsure=unsure and not level.needs_person,
             asked=memory.asked if memory.asked in self.data.questions else None,
         )
+
+    def is_piece(self, text: str, memory: Memory) -> bool:
+        """Whether a message is short and may continue what the person sent just before."""
+        message = self._message(text)
+        return self._pieces.is_short(message) and self._pieces.continues(message, memory)
 
     def _message(self, text: str) -> Message:
         return Message(text, self.normaliser.words(text))

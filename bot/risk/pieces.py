@@ -40,6 +40,11 @@ class PieceReader:
         spans = (span for found in self._to_the_bot.find(message).values() for span in found)
         return not any(span.start == 0 and span.end == len(message.words) for span in spans)
 
+    @staticmethod
+    def is_short(message: Message) -> bool:
+        """Whether a message that continues another is a piece: by itself out of its context."""
+        return len(message.words) <= SHORT
+
 
 def in_the_light_of(memory: Memory, before: Sequence[tuple[str, Level]], text: str) -> Memory:
     """The memory with what was sent just before a message, as much of it as is read together with it.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import pytest
+
 from actions.doors import ActionGoThroughDoor
 from actions.fallback import ActionFallback, ActionListenAgain
 from actions.friend import ActionHelpMeTell
+from actions.parent import ActionContactWish
 from actions.small_talk import SMALL_QUESTIONS, ActionKeepListening, ActionSmallQuestion
 from bot import handover
+from bot.risk.taxonomy import Memory
 from tests.actions.conftest import CONVERSATION, Child
 
 
@@ -104,3 +108,35 @@ def test_what_was_told_in_own_words_is_asked_on_about_before_an_offer(child: Chi
 def test_a_yes_to_nothing_twice_is_not_met_with_the_same_buttons(child: Child):
     child.hears(ActionListenAgain(), "affirm")
     assert child.hears(ActionListenAgain(), "affirm").names == ["utter_listening"]
+
+
+def test_a_thought_that_comes_in_pieces_is_listened_to_and_not_for_ever(child: Child):
+    heard = [
+        child.hears(ActionFallback(), "piece", words) for words in ("my step dad", "at lunch", "when he")
+    ]
+    assert [said.names[0] for said in heard] == [
+        "utter_listening",
+        "utter_go_on",
+        "utter_heard_not_understood",
+    ]
+    assert heard[2].slots["asked"] == "offer_adult"
+
+
+def test_a_piece_after_not_being_understood_is_offered_a_person(child: Child):
+    child.hears(ActionFallback(), "nlu_fallback", "flibber the wug")
+    assert child.hears(ActionFallback(), "piece", "gronk zib").names == ["utter_fallback_again"]
+
+
+@pytest.mark.parametrize(
+    ("about", "just_said", "answer"),
+    [
+        ("self", "", "utter_fallback"),
+        (None, "my step dad", "utter_fallback"),
+        (None, "", "utter_contact_wish_adult"),
+        ("own_child", "my son", "utter_contact_wish_adult"),
+    ],
+)
+def test_only_an_adult_is_asked_who_should_ring_them(child: Child, about, just_said, answer):
+    child.slots["about"] = about
+    said = child.hears(ActionContactWish(), "contact_wish", "at lunch", memory=Memory(just_said=just_said))
+    assert said.names == [answer]

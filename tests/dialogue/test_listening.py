@@ -247,3 +247,19 @@ async def test_it_never_loops_on_what_it_does_not_understand(young_person: Young
     answers = [text for line in lines for text in await young_person.says(line)]
     assert len(set(answers)) == len(answers)
     assert any("person" in title for title in young_person.offered())
+
+
+async def test_a_thought_in_pieces_is_no_answer_to_anything(young_person: YoungPerson, core):
+    """ "my step dad" asked who must not be told, and "at lunch" when to be rung."""
+    seen = [
+        text for line in ("so basically", "my step dad", "at lunch") for text in await young_person.says(line)
+    ]
+    calm = {
+        v.text
+        for name in ("utter_listening", "utter_go_on", "utter_heard_not_understood", "utter_fallback")
+        for v in core.content.variations(name)
+    }
+    assert calm & set(seen)
+    for name in ("utter_ask_who_not", "utter_contact_wish_adult", "utter_safe_now_yes"):
+        assert not {v.text for v in core.content.variations(name)} & set(seen)
+    assert young_person.handover() is None
