@@ -151,7 +151,9 @@ def test_a_disclosure_in_a_frame_and_every_way_out_of_it(
     broken = [each for each in complaints if "Content Security Policy" in each or "Error" in each]
     assert [each for each in broken if "/api/transcript" not in each] == []
 
-    # Leaving takes the whole page along, and there is no way back to it.
+    # Leaving takes the whole page along, and there is no way back to it. What was said is on the page before
+    # its scripts are there, and without them Shift is only Shift.
+    page.frames[-1].wait_for_load_state("load")
     chat.locator("#text").fill("half a")
     for _ in range(3):
         page.keyboard.press("Shift")
