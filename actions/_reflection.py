@@ -77,6 +77,18 @@ def face(text: str) -> str | None:
     return next((name for letter in text for name, pictures in faces if letter in pictures), None)
 
 
+def laughs(text: str) -> bool:
+    """Whether a message is laughter and nothing else.
+
+    >>> laughs("hahaha lol 😂"), laughs("lol my mum hit me")
+    (True, False)
+    """
+    words, known = re.findall(r"\w+", text.lower()), _data()["laughs"]
+    if not words:
+        return any(picture in text for picture in known["pictures"])
+    return all(any(re.fullmatch(pattern, word) for pattern in known["words"]) for word in words)
+
+
 def in_other_letters(text: str) -> bool:
     """Whether a message is mostly written in letters that English does not have: Arabic, Cyrillic, Tamil."""
     letters = [letter for letter in text if letter.isalpha()]

@@ -8,7 +8,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions import _rounds, _suicide, _turns
 from actions._place import whole_postcode
-from actions._reflection import face, in_other_letters
+from actions._reflection import face, in_other_letters, laughs
 from actions._standing import standing
 from actions._topics import topic_of
 from actions.consent import asked_before
@@ -64,6 +64,10 @@ def answer_unclear(dispatcher: CollectingDispatcher, tracker: Tracker, action: s
         return [SlotSet("asked", "nothing")]
     if shown := face(_turns.words(tracker)):
         dispatcher.utter_message(response=f"utter_face_{shown}")
+        return [SlotSet("asked", "worry")]
+    if laughs(_turns.words(tracker)):
+        # Also after a disclosure, where it may cover something: nothing is asked, and nobody is told off.
+        dispatcher.utter_message(response="utter_laugh")
         return [SlotSet("asked", "worry")]
     if in_other_letters(_turns.words(tracker)):
         dispatcher.utter_message(response="utter_other_language")

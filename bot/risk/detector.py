@@ -105,7 +105,7 @@ class Detector:
         if continues:
             of_all = self._read(self._message(joined(text, memory)), memory, together=True)
             unsure = of_all.unsure
-            if brought := news(of_all.evidence, text, memory):
+            if brought := news(of_all.evidence, memory):
                 known = {(e.layer, e.family, e.level) for e in evidence}
                 more = [e for e in brought if (e.layer, e.family, e.level) not in known]
                 seen, evidence = of_all, _in_order([*evidence, *more])

@@ -73,7 +73,7 @@ def joined(text: str, memory: Memory) -> str:
     return f"{memory.just_said} {text}"
 
 
-def news(found: Iterable[Evidence], text: str, memory: Memory) -> list[Evidence]:
+def news(found: Iterable[Evidence], memory: Memory) -> list[Evidence]:
     """Of what was found in messages read together (:func:`joined`), what the last of them brought.
 
     Evidence that ends before the last message began is theirs, and what is no higher than what they had told
@@ -81,13 +81,16 @@ def news(found: Iterable[Evidence], text: str, memory: Memory) -> list[Evidence]
 
     Args:
         found: evidence of the messages read together.
-        text: the last of them, as typed; offsets and words of the evidence become those of its part in it.
         memory: with what was sent before it.
+
+    Returns:
+        Evidence with the offsets of its part in the last message, so that this is marked there, and with the
+        words of all messages that it was found in: "gets in" alone tells staff nothing.
     """
     begins = len(joined("", memory))
     brought = []
     for item in found:
         if item.end > begins and item.level > memory.just_told:
             start, end = max(item.start - begins, 0), item.end - begins
-            brought.append(replace(item, words=text[start:end], start=start, end=end))
+            brought.append(replace(item, start=start, end=end))
     return brought

@@ -93,7 +93,8 @@ class Evidence:
 
     ``layer`` is ``phrase`` (a reviewed family in ``data/risk``), ``model`` (the tuned encoder) or
     ``memory`` (what this conversation has shown so far). ``start`` and ``end`` are character
-    offsets into the message as it was typed.
+    offsets into the message as it was typed; ``words`` may begin in the messages sent just before
+    (:mod:`bot.risk.pieces`).
     """
 
     layer: str

@@ -122,6 +122,17 @@ def test_a_thought_that_comes_in_pieces_is_listened_to_and_not_for_ever(child: C
     assert heard[2].slots["asked"] == "offer_adult"
 
 
+@pytest.mark.parametrize("words", ["lol", "Hahaha", "lmaoo 😂", "😂😂", "ha ha"])
+def test_a_laugh_is_not_met_with_not_understood(child: Child, words):
+    child.hears(ActionFallback(), "out_of_scope", "whoever wrote this maths paper")
+    assert child.hears(ActionFallback(), "out_of_scope", words).names == ["utter_laugh"]
+
+
+@pytest.mark.parametrize("words", ["lol idk", "he he hit me", "", "hahahaha no", "😂 help"])
+def test_what_is_more_than_a_laugh_is_not_laughed_off(child: Child, words):
+    assert child.hears(ActionFallback(), "nlu_fallback", words).names != ["utter_laugh"]
+
+
 def test_a_piece_after_not_being_understood_is_offered_a_person(child: Child):
     child.hears(ActionFallback(), "nlu_fallback", "flibber the wug")
     assert child.hears(ActionFallback(), "piece", "gronk zib").names == ["utter_fallback_again"]

@@ -263,3 +263,13 @@ async def test_a_thought_in_pieces_is_no_answer_to_anything(young_person: YoungP
     for name in ("utter_ask_who_not", "utter_contact_wish_adult", "utter_safe_now_yes"):
         assert not {v.text for v in core.content.variations(name)} & set(seen)
     assert young_person.handover() is None
+
+
+async def test_a_time_after_an_alarm_goes_to_staff_and_begins_no_plan(young_person: YoungPerson, core):
+    """ "tonight" was when she would take them; it was taken for a wish for a plan for tonight."""
+    for line in ("my mate", "she said shes gonna", "take all her nans tablets"):
+        await young_person.says(line)
+    assert young_person.handover() is not None
+    seen = await young_person.says("tonight")
+    assert not {v.text for v in core.content.variations("utter_ask_plan_where")} & set(seen)
+    assert said(seen, core, "utter_safety_added")
