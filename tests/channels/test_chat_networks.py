@@ -113,6 +113,19 @@ def bubbles(page: Page):
     return page.locator("#log .bubble")
 
 
+def test_nothing_is_shown_before_the_keys_that_leave_are_heard(page: Page, context: BrowserContext) -> None:
+    context.route("**/static/leave.js", lambda route: (time.sleep(1), route.continue_()))
+    page.goto("/")
+    heard, shown = page.evaluate(
+        "async () => ["
+        "performance.getEntriesByName(new URL('/static/leave.js', location).href)[0].responseEnd,"
+        " await new Promise((seen) => new PerformanceObserver((list) => list.getEntries().forEach((paint) =>"
+        " paint.name === 'first-contentful-paint' && seen(paint.startTime)))"
+        ".observe({type: 'paint', buffered: true}))]"
+    )
+    assert heard > 1_000 and shown >= heard
+
+
 @pytest.mark.parametrize("address", ["/", "/?simple=1"])
 def test_the_first_load_is_small_over_the_wire(page: Page, context: BrowserContext, address: str) -> None:
     wire = context.new_cdp_session(page)
