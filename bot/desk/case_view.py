@@ -54,13 +54,17 @@ class Line:
 
 @dataclass(frozen=True)
 class Reason:
-    """One piece of evidence: which layer and family, at what level, and the words as they were typed."""
+    """One piece of evidence: which layer and family, at what level, and the words as they were typed.
+
+    ``asked`` names the question of the bot's that they answer, without which short words say little.
+    """
 
     layer: str
     family: str
     level: str
     categories: tuple[str, ...]
     words: str
+    asked: str | None
 
 
 @dataclass(frozen=True)
@@ -184,8 +188,9 @@ def marked(text: str, finding: Finding) -> tuple[Segment, ...]:
 
 def reasons(findings: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
     """Why the level is what it is: the strongest evidence first, each once."""
-    strongest = sorted(_evidence(findings), key=lambda e: -e.level.rank)
-    return tuple(dict.fromkeys(map(_reason, strongest)))
+    found = [(e, one.asked) for one in map(Finding.from_dict, findings) for e in one.evidence]
+    strongest = sorted(found, key=lambda pair: -pair[0].level.rank)
+    return tuple(dict.fromkeys(_reason(e, asked) for e, asked in strongest))
 
 
 def likely(case: Handover) -> tuple[str, ...]:
@@ -205,8 +210,8 @@ def _evidence(findings: Sequence[Mapping[str, Any]]) -> list[Evidence]:
     return [e for finding in findings for e in Finding.from_dict(finding).evidence]
 
 
-def _reason(e: Evidence) -> Reason:
-    return Reason(e.layer, e.family, e.level.value, tuple(c.value for c in e.categories), e.words)
+def _reason(e: Evidence, asked: str | None) -> Reason:
+    return Reason(e.layer, e.family, e.level.value, tuple(c.value for c in e.categories), e.words, asked)
 
 
 def _line(message: Message, conversation: Conversation) -> Line:
@@ -221,7 +226,7 @@ def _line(message: Message, conversation: Conversation) -> Line:
         segments=marked(text, finding),
         erased=message.text is None,
         level=message.level if message.level and Level(message.level) >= Level.CONCERN else None,
-        reasons=tuple(dict.fromkeys(_reason(e) for e in finding.evidence)),
+        reasons=tuple(dict.fromkeys(_reason(e, finding.asked) for e in finding.evidence)),
         offered=tuple(choice["title"] for choice in message.choices or ()),
         delivery=_delivery(message, conversation),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -280,6 +281,16 @@ def test_the_strongest_reason_comes_first_and_each_once():
     high = finding("he hits me", "hits me").to_dict()
     worse = finding("has a knife", "knife", Level.IMMEDIATE).to_dict()
     assert [reason.level for reason in reasons([high, worse, high])] == ["immediate", "high"]
+
+
+def test_evidence_in_an_answer_stands_with_the_question(world):
+    plain = finding("gets in", "gets in")
+    answer = replace(plain, asked="harm")
+    cases = [world.opens(world.conversation(), seen) for seen in (answer, plain)]
+    browser = world.at_desk("priya")
+    pages = [browser.get(f"/desk/cases/{case}").text for case in cases]
+    words = "when asked whether somebody hurts them or they are in danger"
+    assert words in pages[0] and words not in pages[1]
 
 
 def test_no_word_name_or_token_of_anybody_is_logged(world, caplog):

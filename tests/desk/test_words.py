@@ -8,7 +8,9 @@ from bot import handover
 from bot.desk.app import _environment
 from bot.desk.case import PROBLEMS
 from bot.messages import Channel
+from bot.risk.families import load
 from bot.risk.taxonomy import About, Category, Level
+from bot.settings import ROOT
 
 WORDS = _environment().get_template("_words.html").module
 
@@ -25,6 +27,10 @@ WORDS = _environment().get_template("_words.html").module
 )
 def test_every_value_of_the_vocabulary_has_words(names, table):
     assert set(names) == set(table)
+
+
+def test_every_question_that_an_answer_is_read_with_has_words():
+    assert set(load(ROOT / "data").questions) == set(WORDS.QUESTIONS)
 
 
 @pytest.mark.parametrize("error", handover.HandoverError.__subclasses__())
