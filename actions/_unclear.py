@@ -15,11 +15,11 @@ from actions.consent import asked_before
 from actions.neglect import go_on
 from actions.worry import OFFER, ask_gently, hear_worry
 
-#: The intent of a bit of a thought (bot/nlu/piece.py, which is Rasa's: actions run without it).
-PIECE = "piece"
+#: Responses to what was not understood.
+NOT_UNDERSTOOD = {"utter_fallback", "utter_fallback_again", "utter_out_of_scope"}
 #: After these even a bit of a thought is answered like anything unclear: what is never understood must not be
 #: listened to for ever, and a person is offered.
-NO_MORE_PIECES = {"utter_go_on", "utter_fallback", "utter_fallback_again", "utter_out_of_scope"}
+NO_MORE_PIECES = {"utter_go_on", *NOT_UNDERSTOOD}
 #: No more words than this: a postcode and nothing else.
 POSTCODE_ALONE = 3
 #: Responses that ask something open: what comes after them is an answer, understood or not. (Whatever
@@ -78,13 +78,13 @@ def answer_unclear(dispatcher: CollectingDispatcher, tracker: Tracker, action: s
         dispatcher.utter_message(response="utter_safety_added", who=now.who)
         return [SlotSet("asked", "worry")]
     last_turn = _turns.said_last_turn(tracker)
-    if _turns.intent(tracker) == PIECE and not last_turn & NO_MORE_PIECES:
+    if _turns.intent(tracker) == "piece" and not last_turn & NO_MORE_PIECES:
         # A bit of a thought: the rest is on its way.
         in_the_middle = last_turn & {"utter_listening", "utter_heard_not_understood"}
         dispatcher.utter_message(response="utter_go_on" if in_the_middle else "utter_listening")
         return [SlotSet("asked", "worry")]
     again = action in _turns.actions_of_last_turn(tracker)
-    if again and {"utter_fallback", "utter_out_of_scope", "utter_fallback_again"} & last_turn:
+    if again and last_turn & NOT_UNDERSTOOD:
         dispatcher.utter_message(response="utter_fallback_again")
         return [SlotSet("asked", "nothing")]
     asked = {tracker.get_slot("asked"), asked_before(tracker)}  # a place that was named has cleared the slot

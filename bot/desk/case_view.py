@@ -16,7 +16,7 @@ from bot.handover import ACCEPTED, CLOSED, DO_NOT_TELL, WAITING, levels
 from bot.handover.closing import outcome_response
 from bot.messages import Channel, Sender
 from bot.risk.census import FACTORS, suggest
-from bot.risk.taxonomy import Category, Evidence, Finding, Level, Memory
+from bot.risk.taxonomy import Category, Finding, Level, Memory
 from bot.rota import LEAD, Person, Rota
 from bot.store.models import AuditEntry, Conversation, Handover, Message
 from bot.store.uow import UnitOfWork
@@ -188,9 +188,8 @@ def marked(text: str, finding: Finding) -> tuple[Segment, ...]:
 
 def reasons(findings: Sequence[Mapping[str, Any]]) -> tuple[Reason, ...]:
     """Why the level is what it is: the strongest evidence first, each once."""
-    found = [(e, one.asked) for one in map(Finding.from_dict, findings) for e in one.evidence]
-    strongest = sorted(found, key=lambda pair: -pair[0].level.rank)
-    return tuple(dict.fromkeys(_reason(e, asked) for e, asked in strongest))
+    found = [reason for finding in findings for reason in _reasons(Finding.from_dict(finding))]
+    return tuple(dict.fromkeys(sorted(found, key=lambda reason: -Level(reason.level).rank)))
 
 
 def likely(case: Handover) -> tuple[str, ...]:
@@ -200,18 +199,23 @@ def likely(case: Handover) -> tuple[str, ...]:
     """
     told = [
         category.value
-        for e in _evidence(case.evidence or ())
+        for finding in map(Finding.from_dict, case.evidence or ())
+        for e in finding.evidence
         for category in (e.categories[:1] if e.layer == "model" else e.categories)
     ]
     return tuple(dict.fromkeys(told)) or tuple(case.categories)
 
 
-def _evidence(findings: Sequence[Mapping[str, Any]]) -> list[Evidence]:
-    return [e for finding in findings for e in Finding.from_dict(finding).evidence]
-
-
-def _reason(e: Evidence, asked: str | None) -> Reason:
-    return Reason(e.layer, e.family, e.level.value, tuple(c.value for c in e.categories), e.words, asked)
+def _reasons(finding: Finding) -> tuple[Reason, ...]:
+    """The evidence of one message, each piece once."""
+    return tuple(
+        dict.fromkeys(
+            Reason(
+                e.layer, e.family, e.level.value, tuple(c.value for c in e.categories), e.words, finding.asked
+            )
+            for e in finding.evidence
+        )
+    )
 
 
 def _line(message: Message, conversation: Conversation) -> Line:
@@ -226,7 +230,7 @@ def _line(message: Message, conversation: Conversation) -> Line:
         segments=marked(text, finding),
         erased=message.text is None,
         level=message.level if message.level and Level(message.level) >= Level.CONCERN else None,
-        reasons=tuple(dict.fromkeys(_reason(e, finding.asked) for e in finding.evidence)),
+        reasons=_reasons(finding),
         offered=tuple(choice["title"] for choice in message.choices or ()),
         delivery=_delivery(message, conversation),
     )

@@ -285,9 +285,12 @@ def test_a_thought_in_several_messages_is_read_as_one(messages, level, category,
     assert most.level is level and most.about is about
     assert category is None or category in most.categories
     assert all(finding.level < level for finding in findings[:1]), "the first words alone tell less"
-    for text, finding in zip(messages, findings, strict=True):
+    for number, (text, finding) in enumerate(zip(messages, findings, strict=True), start=1):
+        so_far = " ".join(messages[:number])
         for e in finding.evidence:
-            assert e.words.endswith(text[e.start : e.end]) and text[e.start : e.end]
+            marked = text[e.start : e.end]
+            assert marked and e.words.endswith(marked) and e.words in so_far
+            assert e.words == marked or e.start == 0, "only what began before this message has more words"
 
 
 @pytest.mark.parametrize(
